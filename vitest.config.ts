@@ -1,0 +1,21 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['{packages,apps,internal}/*/src/**/*_test.ts', 'tools/**/*_test.ts'],
+    globalSetup: ['internal/services/src/vitest_setup.ts'],
+    // Leases are proven by garbage collection, so tests may ask for one.
+    execArgv: ['--expose-gc'],
+    pool: 'forks',
+    // Two: the tests' servers need the machine as well.
+    maxWorkers: 2,
+    testTimeout: 20_000,
+    hookTimeout: 60_000,
+    reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
+    coverage: {
+      provider: 'v8',
+      include: ['packages/*/src/**/*.ts'],
+      reporter: ['text', 'lcov'],
+    },
+  },
+});
