@@ -1,0 +1,58 @@
+import { Latency } from '../measure/latency.ts';
+
+/** What a load is made of. */
+export interface Load {
+  /** One operation; `i` counts up over the whole round. Its promise settles when the answer is there. */
+  readonly operation: (i: number) => Promise<unknown>;
+  /** Operations started before this are not measured. */
+  readonly warmupMs: number;
+  readonly durationMs: number;
+  readonly signal?: AbortSignal;
+  /** Called when the warm-up is over: the moment to start counting CPU. */
+  readonly onMeasure?: () => void;
+}
+
+/** What came of it, warm-up excluded. */
+export interface LoadResult {
+  readonly completed: number;
+  readonly failed: number;
+  /** The first failure, for the message; a scenario that expects none throws it. */
+  readonly firstError: unknown;
+  readonly elapsedMs: number;
+  /** From the intended start (open loop) or the actual one (closed loop) to the answer. */
+  readonly response: Latency;
+  /** From the actual start to the answer. */
+  readonly service: Latency;
+  /** How late operations started; empty in a closed loop, which has no schedule. */
+  readonly lag: Latency;
+}
+
+/** Counts one load's operations; shared by the open and the closed loop. */
+export class LoadRecorder {
+  readonly response: Latency = new Latency();
+  readonly service: Latency = new Latency();
+  readonly lag: Latency = new Latency();
+  completed = 0;
+  failed = 0;
+  firstError: unknown;
+  /** Set when the warm-up is over. */
+  measuredFrom: number = Number.POSITIVE_INFINITY;
+
+  succeeded(intended: number, started: number, now: number): void {
+    if (intended < this.measuredFrom) return;
+    this.completed++;
+    this.response.record(now - intended);
+    this.service.record(now - started);
+  }
+
+  threw(intended: number, error: unknown): void {
+    if (intended < this.measuredFrom) return;
+    this.failed++;
+    this.firstError ??= error;
+  }
+
+  result(elapsedMs: number): LoadResult {
+    const { completed, failed, firstError, response, service, lag } = this;
+    return { completed, failed, firstError, elapsedMs, response, service, lag };
+  }
+}

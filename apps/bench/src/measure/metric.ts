@@ -1,0 +1,57 @@
+/** What the harness knows of every number a round may report. */
+export interface MetricInfo {
+  readonly unit: string;
+  readonly better: 'higher' | 'lower';
+  readonly meaning: string;
+}
+
+const metrics = {
+  opsPerSecond: { unit: '/s', better: 'higher', meaning: 'operations completed per second' },
+  goodputRatio: { unit: '', better: 'higher', meaning: 'useful answers / capacity' },
+  p50Ms: { unit: 'ms', better: 'lower', meaning: 'median response time, from the intended start' },
+  p95Ms: { unit: 'ms', better: 'lower', meaning: '95th percentile response time' },
+  p99Ms: { unit: 'ms', better: 'lower', meaning: '99th percentile response time' },
+  maxMs: { unit: 'ms', better: 'lower', meaning: 'longest response time' },
+  serviceP50Ms: { unit: 'ms', better: 'lower', meaning: 'median time from the actual start' },
+  lagP99Ms: { unit: 'ms', better: 'lower', meaning: '99th percentile of the schedule lag' },
+  waitP50Ms: { unit: 'ms', better: 'lower', meaning: 'median wait for a connection' },
+  waitP99Ms: { unit: 'ms', better: 'lower', meaning: '99th percentile wait for a connection' },
+  useP50Ms: { unit: 'ms', better: 'lower', meaning: 'median time a connection was held' },
+  createP50Ms: { unit: 'ms', better: 'lower', meaning: 'median time to connect' },
+  totalMs: { unit: 'ms', better: 'lower', meaning: 'time until the last operation was done' },
+  recoveryMs: { unit: 'ms', better: 'lower', meaning: 'time until served again' },
+  cpuMicrosPerOp: { unit: 'us', better: 'lower', meaning: 'client CPU per operation' },
+  cpuPercent: { unit: '%', better: 'lower', meaning: 'client CPU, of one core' },
+  bytesPerOp: { unit: 'B', better: 'lower', meaning: 'heap growth per operation' },
+  rssPeakMb: { unit: 'MiB', better: 'lower', meaning: 'peak resident set of the client' },
+  rssAfterMb: { unit: 'MiB', better: 'lower', meaning: 'resident set at the end' },
+  connectionsOpened: { unit: '', better: 'lower', meaning: 'connects the client made' },
+  serverConnectionsPeak: { unit: '', better: 'lower', meaning: 'most backends the server counted' },
+  connectionsUsed: { unit: '', better: 'lower', meaning: 'connections in use, time-weighted mean' },
+  errors: { unit: '', better: 'lower', meaning: 'operations that failed' },
+  hung: { unit: '', better: 'lower', meaning: 'callers never answered' },
+  hitRatio: { unit: '', better: 'higher', meaning: 'hits / requests' },
+  loads: { unit: '', better: 'lower', meaning: 'runs of the loader' },
+  falseAlarms: { unit: '', better: 'lower', meaning: 'alarms about a healthy load' },
+  recall: { unit: '', better: 'higher', meaning: 'leaks found / leaks injected' },
+  stallMs: { unit: 'ms', better: 'lower', meaning: 'longest stop of the event loop' },
+  countedRatio: { unit: '', better: 'higher', meaning: 'events counted / events there were' },
+  seconds: { unit: 's', better: 'lower', meaning: 'duration of a whole command' },
+  bytes: { unit: 'B', better: 'lower', meaning: 'size' },
+  dependencies: { unit: '', better: 'lower', meaning: 'runtime dependencies' },
+  directionChanges: { unit: '', better: 'lower', meaning: 'changes of scaling direction' },
+} as const satisfies Record<string, MetricInfo>;
+
+export type MetricName = keyof typeof metrics;
+
+/**
+ * The numbers a round may report, by name. A scenario that needs another adds it above: a result, a threshold or a
+ * comparison with a name that is not listed is refused, so a misspelt one cannot pass silently.
+ */
+export const METRICS: Readonly<Record<MetricName, MetricInfo>> = metrics;
+
+export type Metrics = Readonly<Partial<Record<MetricName, number>>>;
+
+export function isMetricName(name: string): name is MetricName {
+  return Object.hasOwn(METRICS, name);
+}

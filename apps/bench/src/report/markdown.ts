@@ -1,0 +1,46 @@
+import type { ResultFile } from '../results/result_file.ts';
+import { environmentLines } from './pretty.ts';
+import {
+  criterionText,
+  MARKS,
+  measuredText,
+  reasonText,
+  subjectTable,
+  verdictTable,
+} from './rows.ts';
+import { markdownTable } from './table.ts';
+
+/** The whole result as Markdown: what `--format markdown` prints and what a pull request may show. */
+export function markdownReport(result: ResultFile): string {
+  const verdicts = verdictTable(result.scenarios);
+  const lines = [
+    `# Benchmark${result.partial ? ' (partial: interrupted)' : ''}`,
+    '',
+    ...markdownTable(verdicts.columns, verdicts.rows),
+    '',
+  ];
+  for (const scenario of result.scenarios) {
+    const { columns, rows } = subjectTable(scenario);
+    const reason = reasonText(scenario);
+    lines.push(
+      `## ${scenario.id} ${scenario.question}`,
+      '',
+      ...scenario.criteria.map(
+        (criterion) =>
+          `- ${MARKS[criterion.verdict]} ${criterionText(criterion)}: **${measuredText(criterion)}**`,
+      ),
+      ...(reason === '' ? [] : [`- ${reason}`]),
+      '',
+      ...(rows.length === 0 ? [] : [...markdownTable(columns, rows), '']),
+      ...scenario.subjects.map(({ name, settings }) => `- ${name}: ${settings}`),
+      '',
+    );
+  }
+  return [
+    ...lines,
+    '## Environment',
+    '',
+    ...environmentLines(result).map((line) => `- ${line}`),
+    '',
+  ].join('\n');
+}

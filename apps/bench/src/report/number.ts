@@ -1,0 +1,22 @@
+import { METRICS, type MetricName } from '../measure/metric.ts';
+
+/** Three significant digits, thousands apart: `34,100`, `1.82`, `0.0152`. */
+export function number(value: number | undefined): string {
+  if (value === undefined || Number.isNaN(value)) return '-';
+  if (!Number.isFinite(value)) return value > 0 ? '∞' : '-∞';
+  if (value === 0) return '0';
+  const size = Math.abs(value);
+  if (size >= 1000) return Math.round(Number(value.toPrecision(4))).toLocaleString('en-US');
+  if (Number.isInteger(value)) return String(value);
+  return String(Number(value.toPrecision(3)));
+}
+
+export function withUnit(metric: MetricName, value: number | undefined): string {
+  const { unit } = METRICS[metric];
+  const text = number(value);
+  return unit === '' || text === '-' ? text : unit === '/s' ? `${text}/s` : `${text} ${unit}`;
+}
+
+export function ratio(value: number | undefined): string {
+  return value === undefined || Number.isNaN(value) ? '-' : `${number(value)}x`;
+}

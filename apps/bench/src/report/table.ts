@@ -1,0 +1,46 @@
+export interface Column {
+  readonly title: string;
+  readonly align?: 'left' | 'right';
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are control characters
+const COLOR = /\u001b\[[0-9;]*m/g;
+
+/** Columns of text, two spaces apart; colour codes count as nothing. */
+export function textTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  paintTitle: (text: string) => string = (text) => text,
+): string[] {
+  const widths = columns.map(({ title }, i) =>
+    Math.max(title.length, ...rows.map((row) => visibleLength(row[i] ?? ''))),
+  );
+  const line = (cells: readonly string[]): string =>
+    cells
+      .map((cell, i) => pad(cell, widths[i] ?? 0, columns[i]?.align ?? 'left'))
+      .join('  ')
+      .trimEnd();
+  return [paintTitle(line(columns.map(({ title }) => title))), ...rows.map(line)];
+}
+
+/** The same as a GitHub table. */
+export function markdownTable(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+): string[] {
+  const cell = (text: string): string => text.replaceAll(COLOR, '').replaceAll('|', '\\|');
+  return [
+    `| ${columns.map(({ title }) => cell(title)).join(' | ')} |`,
+    `| ${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join(' | ')} |`,
+    ...rows.map((row) => `| ${row.map(cell).join(' | ')} |`),
+  ];
+}
+
+export function visibleLength(text: string): number {
+  return [...text.replaceAll(COLOR, '')].length;
+}
+
+function pad(text: string, width: number, align: 'left' | 'right'): string {
+  const room = ' '.repeat(Math.max(0, width - visibleLength(text)));
+  return align === 'right' ? room + text : text + room;
+}

@@ -1,0 +1,77 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { Scenario, Subject } from '../scenario/scenario.ts';
+import type { RoundOrder, RoundReply } from './round_process.ts';
+
+/** A round that failed: its subject threw, its process died, or it did not end in time. Never counted as a result. */
+export class RoundFailedError extends Error {
+  override readonly name = 'RoundFailedError';
+  readonly scenario: string;
+  readonly subject: string;
+
+  constructor(scenario: string, subject: string, why: string, options?: ErrorOptions) {
+    super(`Round of ${subject} in ${scenario} failed: ${why}`, options);
+    this.scenario = scenario;
+    this.subject = subject;
+  }
+}
+
+/** A round may take this much longer than its warm-up and duration before its process is ended. */
+const GRACE_MS = 60_000;
+
+const ROUND_PROCESS = fileURLToPath(new URL('./rounds/round_process.js', import.meta.url));
+
+/** Runs one round in a fresh process and returns its reply. Rejects with the signal's reason when aborted. */
+export function runRound(
+  scenario: Scenario,
+  subject: Subject,
+  context: RoundOrder['context'],
+  signal: AbortSignal,
+  entry: string = ROUND_PROCESS,
+): Promise<Extract<RoundReply, { kind: 'outcome' }>['outcome']> {
+  return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
+    const child = fork(entry, [], {
+      execArgv: [...(scenario.nodeFlags ?? [])],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      // Its own group: a Ctrl-C reaches the runner alone, which ends the round in order.
+      detached: true,
+    });
+    let output = '';
+    const keep = (chunk: Buffer): void => {
+      output = (output + chunk.toString()).slice(-4000);
+    };
+    child.stdout?.on('data', keep);
+    child.stderr?.on('data', keep);
+
+    const fail = (why: string, cause?: unknown): void =>
+      settle(() =>
+        reject(new RoundFailedError(scenario.id, subject.name, why, cause ? { cause } : undefined)),
+      );
+    const limitMs = context.params.warmupMs + context.params.durationMs + GRACE_MS;
+    const deadline = setTimeout(
+      () => fail(`no result within ${limitMs / 1000} s\n${output}`),
+      limitMs,
+    );
+    const onAbort = (): void => settle(() => reject(signal.reason));
+    signal.addEventListener('abort', onAbort, { once: true });
+
+    function settle(act: () => void): void {
+      clearTimeout(deadline);
+      signal.removeEventListener('abort', onAbort);
+      if (child.exitCode === null) child.kill('SIGKILL');
+      act();
+    }
+
+    child.once('message', (reply: RoundReply) => {
+      if (reply.kind === 'outcome') settle(() => resolve(reply.outcome));
+      else fail(`${reply.message}\n${reply.stack}`);
+    });
+    child.once('error', (error) => fail(error.message, error));
+    child.once('exit', (code, killedBy) => {
+      if (child.connected || code !== 0)
+        fail(`its process ended with ${killedBy ?? code}\n${output}`);
+    });
+    child.send({ scenario: scenario.id, subject: subject.name, context } satisfies RoundOrder);
+  });
+}

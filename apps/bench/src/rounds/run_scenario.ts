@@ -1,0 +1,139 @@
+import { cpuTicks, stolenTime, waitForQuiet } from '../measure/host.ts';
+import type { ServerCounter, ServerCounts } from '../measure/server_counts.ts';
+import type { RoundRecord, ScenarioResult } from '../results/result_file.ts';
+import type { Params, Scenario, Subject } from '../scenario/scenario.ts';
+import { type CriterionVerdict, judge, worst } from '../verdict/verdict.ts';
+import { roundOrder } from './round_order.ts';
+import { RoundFailedError, runRound } from './round_runner.ts';
+
+export interface ScenarioRun {
+  readonly scenario: Scenario;
+  readonly params: Params;
+  readonly rounds: number;
+  /** Only these subjects; all when empty. */
+  readonly only: readonly string[];
+  readonly seed: number;
+  readonly databaseUrl: string;
+  readonly redisUrl: string;
+  readonly counter: ServerCounter | undefined;
+  readonly signal: AbortSignal;
+  onRound?(event: RoundEvent): void;
+}
+
+export interface RoundEvent {
+  readonly scenario: string;
+  readonly subject: string;
+  readonly round: number;
+  /** Rounds done and to do, over all subjects of the scenario. */
+  readonly done: number;
+  readonly total: number;
+  readonly record: RoundRecord;
+}
+
+/** How long a round may wait for other programs to finish. */
+const PATIENCE_MS = 3000;
+
+/** Runs a scenario's rounds and holds its criteria against them. Rejects only when aborted. */
+export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
+  const { scenario, params, signal } = run;
+  const begun = performance.now();
+  const records = new Map<string, RoundRecord[]>(scenario.subjects.map(({ name }) => [name, []]));
+  const notBuilt = await missingSubjects(scenario.subjects);
+  const runnable = scenario.subjects.filter(
+    ({ name }) => !notBuilt.has(name) && (run.only.length === 0 || run.only.includes(name)),
+  );
+  // A peer alone answers nothing while ours is not there to be compared.
+  const pointless = scenario.criteria.every(({ subject }) => notBuilt.has(subject));
+  const order = pointless ? [] : roundOrder(runnable, run.rounds);
+  let failure: string | undefined;
+
+  try {
+    if (order.length > 0) await scenario.setup?.(run);
+    for (const [position, { round, subject }] of order.entries()) {
+      const record = await oneRound(run, subject, round, position);
+      records.get(subject.name)?.push(record);
+      run.onRound?.({
+        scenario: scenario.id,
+        subject: subject.name,
+        round,
+        done: position + 1,
+        total: order.length,
+        record,
+      });
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    failure =
+      error instanceof RoundFailedError ? error.message : String((error as Error)?.stack ?? error);
+  }
+
+  const criteria = scenario.criteria.map((criterion): CriterionVerdict => {
+    const missing = notBuilt.get(criterion.subject) ?? notBuilt.get(criterion.peer ?? '');
+    if (missing !== undefined)
+      return { criterion, verdict: 'not-built', reason: missing, samples: 0 };
+    return judge(criterion, records, disturbance(records));
+  });
+  return {
+    id: scenario.id,
+    name: scenario.name,
+    question: scenario.question,
+    target: scenario.target,
+    params,
+    subjects: scenario.subjects.map(({ name, settings }) => {
+      const missing = notBuilt.get(name);
+      const rounds = records.get(name) ?? [];
+      return { name, settings, rounds, ...(missing === undefined ? {} : { notBuilt: missing }) };
+    }),
+    verdict: failure === undefined ? worst(criteria) : 'fail',
+    criteria,
+    ...(failure === undefined ? {} : { failure }),
+    tookMs: performance.now() - begun,
+  };
+}
+
+async function missingSubjects(subjects: readonly Subject[]): Promise<Map<string, string>> {
+  const missing = new Map<string, string>();
+  for (const subject of subjects) {
+    const why = await subject.notBuilt?.();
+    if (why !== undefined) missing.set(subject.name, why);
+  }
+  return missing;
+}
+
+async function oneRound(
+  run: ScenarioRun,
+  subject: Subject,
+  round: number,
+  position: number,
+): Promise<RoundRecord> {
+  const { databaseUrl, redisUrl, params } = run;
+  const noisy = await waitForQuiet(PATIENCE_MS, run.signal);
+  const from = cpuTicks();
+  run.counter?.start();
+  const context = { databaseUrl, redisUrl, params, seed: run.seed + round };
+  let counts: ServerCounts | undefined;
+  const outcome = await runRound(run.scenario, subject, context, run.signal).finally(async () => {
+    counts = await run.counter?.stop();
+  });
+  const disturbed = noisy ?? stolenTime(from, cpuTicks());
+  const metrics =
+    counts === undefined
+      ? outcome.metrics
+      : { ...outcome.metrics, serverConnectionsPeak: counts.peak };
+  return {
+    round,
+    position,
+    metrics,
+    ...(outcome.histogram === undefined ? {} : { histogram: outcome.histogram }),
+    ...(outcome.details === undefined ? {} : { details: outcome.details }),
+    ...(disturbed === undefined ? {} : { disturbed }),
+  };
+}
+
+/** A scenario is disturbed when more than a third of its rounds were. */
+function disturbance(records: ReadonlyMap<string, readonly RoundRecord[]>): string | undefined {
+  const all = [...records.values()].flat();
+  const disturbed = all.flatMap(({ disturbed }) => (disturbed === undefined ? [] : [disturbed]));
+  if (disturbed.length * 3 <= all.length) return undefined;
+  return `the host was busy in ${disturbed.length} of ${all.length} rounds: ${disturbed[0]}`;
+}

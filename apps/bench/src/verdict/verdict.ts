@@ -1,0 +1,117 @@
+import type { MetricName, Metrics } from '../measure/metric.ts';
+import type { Criterion } from '../scenario/scenario.ts';
+import { mannWhitney } from '../statistics/mann_whitney.ts';
+import { median, medianInterval } from '../statistics/median.ts';
+
+export type VerdictKind = 'pass' | 'fail' | 'inconclusive' | 'not-built' | 'skipped';
+
+/** One criterion, held against what was measured. */
+export interface CriterionVerdict {
+  readonly criterion: Criterion;
+  readonly verdict: VerdictKind;
+  /** Why it is not a plain pass or fail. */
+  readonly reason?: string;
+  /** Median over the rounds: of the metric, or of the round-by-round ratios to the peer. */
+  readonly measured?: number;
+  readonly low?: number;
+  readonly high?: number;
+  /** The peer's median. */
+  readonly peerMedian?: number;
+  readonly subjectMedian?: number;
+  /** Mann-Whitney, ours against the peer's rounds. */
+  readonly pValue?: number;
+  readonly samples: number;
+}
+
+/** The rounds of one subject, oldest first. */
+export type RoundsBySubject = ReadonlyMap<
+  string,
+  readonly { readonly round: number; readonly metrics: Metrics }[]
+>;
+
+const SIGNIFICANT = 0.05;
+
+/**
+ * Holds one criterion against the rounds. Ratios are taken round by round, since the two subjects of a round ran next
+ * to each other; their median decides. It is a pass when the median meets the bound, a fail when the whole interval
+ * of the median misses it, and inconclusive between the two, or when `saturated` says the host was not measuring us.
+ */
+export function judge(
+  criterion: Criterion,
+  rounds: RoundsBySubject,
+  saturated?: string,
+): CriterionVerdict {
+  const ours = values(rounds, criterion.subject, criterion.metric);
+  if (ours.size === 0)
+    return { criterion, verdict: 'inconclusive', reason: 'no rounds', samples: 0 };
+  if (criterion.peer === undefined)
+    return judgeValues(criterion, [...ours.values()], {}, saturated);
+
+  const peers = values(rounds, criterion.peer, criterion.metric);
+  const ratios = [...ours].flatMap(([round, value]) => {
+    const peer = peers.get(round);
+    return peer === undefined ? [] : [value / peer];
+  });
+  if (ratios.length === 0) {
+    const reason = `no rounds of ${criterion.peer} to compare with`;
+    return { criterion, verdict: 'inconclusive', reason, samples: 0 };
+  }
+  const subjectMedian = median([...ours.values()]);
+  const peerMedian = median([...peers.values()]);
+  const pValue = mannWhitney([...ours.values()], [...peers.values()]);
+  return judgeValues(criterion, ratios, { subjectMedian, peerMedian, pValue }, saturated);
+}
+
+function judgeValues(
+  criterion: Criterion,
+  samples: readonly number[],
+  peer: { subjectMedian?: number; peerMedian?: number; pValue?: number },
+  saturated: string | undefined,
+): CriterionVerdict {
+  const measured = median(samples);
+  const { low, high } = medianInterval(samples);
+  const base = { criterion, measured, low, high, samples: samples.length, ...peer };
+  if (!Number.isFinite(measured)) {
+    return {
+      ...base,
+      verdict: 'inconclusive',
+      reason: 'the ratio is not a number (the peer measured 0)',
+    };
+  }
+  if (saturated !== undefined) return { ...base, verdict: 'inconclusive', reason: saturated };
+  if (meets(measured, criterion)) return { ...base, verdict: 'pass' };
+  if (meets(low, criterion) || meets(high, criterion)) {
+    return {
+      ...base,
+      verdict: 'inconclusive',
+      reason: 'the bound lies within the spread of the rounds',
+    };
+  }
+  return { ...base, verdict: 'fail' };
+}
+
+export function meets(value: number, { op, bound }: Pick<Criterion, 'op' | 'bound'>): boolean {
+  if (op === '<=') return value <= bound;
+  if (op === '>=') return value >= bound;
+  return value === bound;
+}
+
+/** Whether a peer's difference is more than chance, by the same test. */
+export function isSignificant(pValue: number): boolean {
+  return pValue <= SIGNIFICANT;
+}
+
+/** The verdict of a row: its worst criterion. */
+export function worst(verdicts: readonly CriterionVerdict[]): VerdictKind {
+  const order: readonly VerdictKind[] = ['fail', 'not-built', 'inconclusive', 'skipped', 'pass'];
+  return order.find((kind) => verdicts.some(({ verdict }) => verdict === kind)) ?? 'inconclusive';
+}
+
+function values(rounds: RoundsBySubject, subject: string, metric: MetricName): Map<number, number> {
+  return new Map(
+    (rounds.get(subject) ?? []).flatMap(({ round, metrics }) => {
+      const value = metrics[metric];
+      return value === undefined ? [] : [[round, value] as const];
+    }),
+  );
+}
