@@ -1,0 +1,86 @@
+/**
+ * What a pool has counted so far, and the running means that its policies ask for. Every update is O(1).
+ *
+ * @module
+ */
+import type { DestroyReason } from './contract.ts';
+import { Histogram } from './histogram.ts';
+
+/** Weight of the newest sample in the running means: about the last 16 samples count. */
+const ALPHA = 1 / 8;
+
+/** Counters, durations and time-weighted sums of one pool. Written by its mechanism only. */
+export class Meter {
+  acquires = 0;
+  releases = 0;
+  acquireTimeouts = 0;
+  acquireAborts = 0;
+  acquireRejections = 0;
+  created = 0;
+  createFailures = 0;
+  readonly destroyed: Partial<Record<DestroyReason, number>> = {};
+  readonly wait: Histogram = new Histogram();
+  readonly use: Histogram = new Histogram();
+  readonly create: Histogram = new Histogram();
+
+  /** Running mean of the hold time, ms; undefined before the first release. */
+  holdMs: number | undefined = undefined;
+  /** Running mean of the connect time, ms; undefined before the first connect. */
+  connectMs: number | undefined = undefined;
+
+  #leased = 0;
+  #leasedSince = 0;
+  #leasedMs = 0;
+  #leasedAtSum = 0;
+
+  /** A lease began that followed no other on its connection in the same tick. */
+  leaseBegan(now: number): void {
+    this.#leasedMs += this.#leased * (now - this.#leasedSince);
+    this.#leasedSince = now;
+    this.#leased++;
+  }
+
+  /** A lease ended that no other followed in the same tick. */
+  leaseEnded(now: number): void {
+    this.#leasedMs += this.#leased * (now - this.#leasedSince);
+    this.#leasedSince = now;
+    this.#leased--;
+    // Sums of floats drift; here the truth is known.
+    if (this.#leased === 0) this.#leasedAtSum = 0;
+  }
+
+  granted(now: number, waitedMs: number): void {
+    this.acquires++;
+    this.#leasedAtSum += now;
+    this.wait.record(waitedMs);
+  }
+
+  returned(leasedAt: number, heldMs: number): void {
+    this.releases++;
+    this.#leasedAtSum -= leasedAt;
+    this.use.record(heldMs);
+    const mean = this.holdMs;
+    this.holdMs = mean === undefined ? heldMs : mean + ALPHA * (heldMs - mean);
+  }
+
+  connected(tookMs: number): void {
+    this.created++;
+    this.create.record(tookMs);
+    const mean = this.connectMs;
+    this.connectMs = mean === undefined ? tookMs : mean + ALPHA * (tookMs - mean);
+  }
+
+  closed(reason: DestroyReason): void {
+    this.destroyed[reason] = (this.destroyed[reason] ?? 0) + 1;
+  }
+
+  /** Connection-milliseconds leased since the pool was made; the difference of two readings over time is L. */
+  leasedMs(now: number): number {
+    return this.#leasedMs + this.#leased * (now - this.#leasedSince);
+  }
+
+  /** The mean age of the leases that are out, ms; 0 when none is. */
+  meanAgeMs(now: number): number {
+    return this.#leased === 0 ? 0 : now - this.#leasedAtSum / this.#leased;
+  }
+}

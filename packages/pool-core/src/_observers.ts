@@ -1,0 +1,95 @@
+/**
+ * Tells observers and diagnostics channels what happened. Free while nobody listens.
+ *
+ * @module
+ */
+import { type Channel, channel } from 'node:diagnostics_channel';
+import type { AcquiredEvent, PoolObserver } from './contract.ts';
+
+type Fact = Exclude<keyof PoolObserver, 'tracksLeases'>;
+type EventOf<F extends Fact> =
+  Parameters<NonNullable<PoolObserver[F]>> extends [infer E] ? E : undefined;
+
+/** The process-wide channels; a message is the event with the pool's name as `pool`. */
+const CHANNELS: Readonly<Record<Fact, Channel>> = {
+  acquired: channel('fynlo:pool:acquired'),
+  released: channel('fynlo:pool:released'),
+  rejected: channel('fynlo:pool:rejected'),
+  created: channel('fynlo:pool:created'),
+  destroyed: channel('fynlo:pool:destroyed'),
+  scaled: channel('fynlo:pool:scaled'),
+  stateChanged: channel('fynlo:pool:stateChanged'),
+  closed: channel('fynlo:pool:closed'),
+};
+const { acquired: ACQUIRED, released: RELEASED } = CHANNELS;
+
+/** The observers of one pool. */
+export class Observers {
+  readonly #name: string;
+  #observers: readonly PoolObserver[] = [];
+  /** Whether an observer wants lease objects. */
+  tracksLeases = false;
+  #warned = false;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  add(observer: PoolObserver): () => void {
+    // The list is replaced, never changed: telling goes on undisturbed when an observer leaves while being told.
+    this.#set([...this.#observers, observer]);
+    return () => this.#set(this.#observers.filter((other) => other !== observer));
+  }
+
+  /** Whether anybody would hear of acquires and releases; so that no event is built for nobody. */
+  get hearsLeases(): boolean {
+    return this.#observers.length > 0 || ACQUIRED.hasSubscribers || RELEASED.hasSubscribers;
+  }
+
+  acquired(event: AcquiredEvent, lease: object | undefined): void {
+    let withLease: AcquiredEvent | undefined;
+    for (const observer of this.#observers) {
+      if (observer.acquired === undefined) continue;
+      let told = event;
+      if (observer.tracksLeases === true && lease !== undefined) {
+        withLease ??= { ...event, lease };
+        told = withLease;
+      }
+      try {
+        observer.acquired(told);
+      } catch (error) {
+        this.#warn('acquired', error);
+      }
+    }
+    if (ACQUIRED.hasSubscribers) ACQUIRED.publish({ pool: this.#name, ...event });
+  }
+
+  tell<F extends Exclude<Fact, 'acquired'>>(fact: F, event: EventOf<F>): void {
+    for (const observer of this.#observers) {
+      try {
+        (observer[fact] as ((event: EventOf<F>) => void) | undefined)?.call(observer, event);
+      } catch (error) {
+        this.#warn(fact, error);
+      }
+    }
+    const published = CHANNELS[fact];
+    if (published.hasSubscribers) {
+      published.publish({ pool: this.#name, ...(event as object | undefined) });
+    }
+  }
+
+  #set(observers: readonly PoolObserver[]): void {
+    this.#observers = observers;
+    this.tracksLeases = observers.some((observer) => observer.tracksLeases === true);
+  }
+
+  /** Once: an observer that throws on every acquire must not flood the log as well. */
+  #warn(fact: Fact, error: unknown): void {
+    if (this.#warned) return;
+    this.#warned = true;
+    process.emitWarning(
+      `An observer of pool "${this.#name}" threw in ${fact}(): ${String(error)}. Said once.`,
+      'FynloPoolWarning',
+    );
+  }
+}
