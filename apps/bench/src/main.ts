@@ -1,2 +1,23 @@
 #!/usr/bin/env node
-export {};
+import { CliError } from './cli/errors.ts';
+import { ExitCode } from './cli/exit_code.ts';
+import { runCli } from './cli/run_cli.ts';
+import { COMMANDS } from './commands/commands.ts';
+import { processTerminal } from './terminal/terminal.ts';
+
+const terminal = processTerminal(process.env);
+const interruption = new AbortController();
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    // Asked twice: what this process started is ended by the servers' keepers and by the rounds' own watch.
+    if (interruption.signal.aborted) process.exit(ExitCode.interrupted);
+    interruption.abort(new CliError(`Interrupted by ${signal}`, ExitCode.interrupted));
+  });
+}
+
+process.exitCode = await runCli(COMMANDS, process.argv.slice(2), {
+  terminal,
+  signal: interruption.signal,
+  env: process.env,
+});

@@ -1,10 +1,9 @@
+import { stripVTControlCharacters } from 'node:util';
+
 export interface Column {
   readonly title: string;
   readonly align?: 'left' | 'right';
 }
-
-// biome-ignore lint/suspicious/noControlCharactersInRegex: colour codes are control characters
-const COLOR = /\u001b\[[0-9;]*m/g;
 
 /** Columns of text, two spaces apart; colour codes count as nothing. */
 export function textTable(
@@ -28,7 +27,7 @@ export function markdownTable(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
 ): string[] {
-  const cell = (text: string): string => text.replaceAll(COLOR, '').replaceAll('|', '\\|');
+  const cell = (text: string): string => stripVTControlCharacters(text).replaceAll('|', '\\|');
   return [
     `| ${columns.map(({ title }) => cell(title)).join(' | ')} |`,
     `| ${columns.map(({ align }) => (align === 'right' ? '---:' : '---')).join(' | ')} |`,
@@ -37,7 +36,7 @@ export function markdownTable(
 }
 
 export function visibleLength(text: string): number {
-  return [...text.replaceAll(COLOR, '')].length;
+  return [...stripVTControlCharacters(text)].length;
 }
 
 function pad(text: string, width: number, align: 'left' | 'right'): string {

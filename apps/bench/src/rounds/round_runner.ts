@@ -1,5 +1,5 @@
 import { fork } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
 import type { RoundOrder, RoundReply } from './round_process.ts';
 
@@ -19,7 +19,10 @@ export class RoundFailedError extends Error {
 /** A round may take this much longer than its warm-up and duration before its process is ended. */
 const GRACE_MS = 60_000;
 
-const ROUND_PROCESS = fileURLToPath(new URL('./rounds/round_process.js', import.meta.url));
+/** The entry point of a round, found by the package's own `exports`: it must be the build, wherever this file is. */
+function builtEntry(): string {
+  return createRequire(import.meta.url).resolve('@fynlo/bench/round-process');
+}
 
 /** Runs one round in a fresh process and returns its reply. Rejects with the signal's reason when aborted. */
 export function runRound(
@@ -27,7 +30,7 @@ export function runRound(
   subject: Subject,
   context: RoundOrder['context'],
   signal: AbortSignal,
-  entry: string = ROUND_PROCESS,
+  entry: string = builtEntry(),
 ): Promise<Extract<RoundReply, { kind: 'outcome' }>['outcome']> {
   return new Promise((resolve, reject) => {
     signal.throwIfAborted();

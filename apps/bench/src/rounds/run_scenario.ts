@@ -38,7 +38,11 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
   const { scenario, params, signal } = run;
   const begun = performance.now();
   const records = new Map<string, RoundRecord[]>(scenario.subjects.map(({ name }) => [name, []]));
-  const notBuilt = await missingSubjects(scenario.subjects);
+  const notBuilt = new Map(
+    scenario.subjects.flatMap((subject) =>
+      subject.notBuilt === undefined ? [] : [[subject.name, subject.notBuilt] as const],
+    ),
+  );
   const runnable = scenario.subjects.filter(
     ({ name }) => !notBuilt.has(name) && (run.only.length === 0 || run.only.includes(name)),
   );
@@ -91,15 +95,6 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
   };
 }
 
-async function missingSubjects(subjects: readonly Subject[]): Promise<Map<string, string>> {
-  const missing = new Map<string, string>();
-  for (const subject of subjects) {
-    const why = await subject.notBuilt?.();
-    if (why !== undefined) missing.set(subject.name, why);
-  }
-  return missing;
-}
-
 async function oneRound(
   run: ScenarioRun,
   subject: Subject,
@@ -109,12 +104,10 @@ async function oneRound(
   const { databaseUrl, redisUrl, params } = run;
   const noisy = await waitForQuiet(PATIENCE_MS, run.signal);
   const from = cpuTicks();
-  run.counter?.start();
   const context = { databaseUrl, redisUrl, params, seed: run.seed + round };
-  let counts: ServerCounts | undefined;
-  const outcome = await runRound(run.scenario, subject, context, run.signal).finally(async () => {
-    counts = await run.counter?.stop();
-  });
+  const { outcome, counts } = await counted(run.counter, () =>
+    runRound(run.scenario, subject, context, run.signal),
+  );
   const disturbed = noisy ?? stolenTime(from, cpuTicks());
   const metrics =
     counts === undefined
@@ -136,4 +129,19 @@ function disturbance(records: ReadonlyMap<string, readonly RoundRecord[]>): stri
   const disturbed = all.flatMap(({ disturbed }) => (disturbed === undefined ? [] : [disturbed]));
   if (disturbed.length * 3 <= all.length) return undefined;
   return `the host was busy in ${disturbed.length} of ${all.length} rounds: ${disturbed[0]}`;
+}
+
+/** Has the server counted while `work` runs. */
+async function counted<T>(
+  counter: ServerCounter | undefined,
+  work: () => Promise<T>,
+): Promise<{ outcome: T; counts: ServerCounts | undefined }> {
+  counter?.start();
+  try {
+    const outcome = await work();
+    return { outcome, counts: await counter?.stop() };
+  } catch (error) {
+    await counter?.stop();
+    throw error;
+  }
 }

@@ -53,8 +53,8 @@ export interface Subject {
   readonly name: string;
   /** The library's settings that matter, as the output states them. */
   readonly settings: string;
-  /** Says why it cannot be run yet; undefined when it can. */
-  notBuilt?(): Promise<string | undefined>;
+  /** Set while the product lacks what this subject is about: shown as such, and counted as not met. */
+  readonly notBuilt?: string;
   /** Runs in a fresh process; throws when it cannot do the scenario's work. */
   round(context: RoundContext): Promise<RoundOutcome>;
 }

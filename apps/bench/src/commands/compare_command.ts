@@ -1,0 +1,94 @@
+import { existsSync } from 'node:fs';
+import type { Command } from '../cli/command.ts';
+import { UsageError } from '../cli/errors.ts';
+import { ExitCode } from '../cli/exit_code.ts';
+import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
+import { unknownName } from '../cli/suggest.ts';
+import { changeLines } from '../compare/change_table.ts';
+import { type Change, compareResults, hasRegression } from '../compare/compare.ts';
+import { compareBuilds } from '../compare/compare_builds.ts';
+import { buildOf } from '../compare/git_build.ts';
+import { readResultFile } from '../results/result_file.ts';
+import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
+import { startBenchServers } from '../servers/bench_servers.ts';
+import { Progress } from '../terminal/progress.ts';
+
+const flags = {
+  rounds: wholeNumberFlag(
+    'N',
+    { min: 2, max: 100 },
+    'rounds of each build (default 10; git refs only)',
+    'n',
+  ),
+  seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
+  format: choiceFlag(['pretty', 'json'], 'how to print (default pretty)'),
+};
+
+export const compareCommand: Command<typeof flags> = {
+  name: 'compare',
+  summary:
+    'Compares two result files, or two builds (git refs, `.` is the working tree), with significance',
+  positionals: 'A B [scenario ...]',
+  flags,
+  examples: [
+    'fynlo-bench compare before.json after.json    two runs; exit 98 when one number is worse',
+    'fynlo-bench compare main . P6 P7              the working tree against main, interleaved',
+  ],
+  async run(positionals, { rounds = 10, seed = 1, format = 'pretty' }, { terminal, signal }) {
+    const [a, b, ...names] = positionals;
+    if (a === undefined || b === undefined) {
+      throw new UsageError('compare wants two: fynlo-bench compare A B (result files or git refs)');
+    }
+    let changes: Change[];
+    if (isFile(a) && isFile(b)) {
+      if (names.length > 0)
+        throw new UsageError('Two result files are compared whole: leave the scenarios out');
+      changes = compareResults(await readResultFile(a), await readResultFile(b));
+    } else if (isFile(a) || isFile(b)) {
+      throw new UsageError(`A result file cannot be compared with a build: got "${a}" and "${b}"`);
+    } else {
+      const scenarios = names.map((name) => {
+        const scenario = scenarioById(name);
+        if (scenario !== undefined) return scenario;
+        throw new UsageError(
+          unknownName(
+            'scenario',
+            name,
+            SCENARIOS.map(({ id }) => id),
+          ),
+        );
+      });
+      if (scenarios.length === 0)
+        throw new UsageError('Say which scenarios, e.g. fynlo-bench compare main . P6 P7');
+      const progress = new Progress(terminal);
+      progress.update('builds', `${a} and ${b}`);
+      await using first = await buildOf(a, signal);
+      await using second = await buildOf(b, signal);
+      await using servers = await startBenchServers({
+        maxConnections: 600,
+        note: (line) => progress.note(line),
+      });
+      changes = await compareBuilds({
+        builds: [first, second],
+        scenarios,
+        rounds,
+        seed,
+        databaseUrl: servers.postgres.url,
+        redisUrl: servers.redis.url,
+        signal,
+        onRound: (scenario, subject, build, done, total) =>
+          progress.update(`${scenario.id} ${subject.name}`, build.name, done / total),
+      });
+      progress.done();
+    }
+    terminal.out.write(
+      `${format === 'json' ? JSON.stringify(changes, undefined, 2) : changeLines(changes, terminal.colors).join('\n')}\n`,
+    );
+    return hasRegression(changes) ? ExitCode.regression : ExitCode.ok;
+  },
+};
+
+/** A name that ends in .json is meant as a file, also when it is not there: the error then says so. */
+function isFile(name: string): boolean {
+  return name.endsWith('.json') || (name !== '.' && name.includes('/') && existsSync(name));
+}

@@ -1,0 +1,106 @@
+import type { Command } from '../cli/command.ts';
+import { UsageError } from '../cli/errors.ts';
+import { choiceFlag, switchFlag, textFlag, wholeNumberFlag } from '../cli/flags.ts';
+import { unknownName } from '../cli/suggest.ts';
+import { FORMATS } from '../report/formats.ts';
+import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
+import { FULL_RUN, type FullRunName } from '../scenario/full_run.ts';
+import { runFullRun } from './run_full_run.ts';
+import { runTargets } from './run_targets.ts';
+
+export const runFlags = {
+  out: textFlag(
+    'DIR',
+    'folder for the files (default reports/latest; targets: reports/bench)',
+    'o',
+  ),
+  profile: choiceFlag(['quick', 'ci', 'full'], 'how long and how large (default full)'),
+  format: choiceFlag(FORMATS, 'what to print on stdout (default pretty)'),
+  seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
+  pool: { ...textFlag('NAME', 'only this subject of a target scenario'), multiple: true as const },
+  connections: wholeNumberFlag('N', { min: 1, max: 1000 }, 'connections a subject may open', 'c'),
+  callers: wholeNumberFlag('N', { min: 1, max: 100_000 }, 'callers in flight'),
+  duration: wholeNumberFlag('SECONDS', { min: 1, max: 3600 }, 'measured time of a round', 'd'),
+  warmup: wholeNumberFlag(
+    'SECONDS',
+    { min: 0, max: 600 },
+    'time before it that is not measured',
+    'w',
+  ),
+  rate: wholeNumberFlag('N', { min: 1, max: 1_000_000 }, 'operations a second (open loop)', 'R'),
+  closed: switchFlag('closed loop: a caller starts again when it is answered'),
+  rounds: wholeNumberFlag('N', { min: 1, max: 100 }, 'rounds of each subject', 'n'),
+  threshold: {
+    ...textFlag('EXPR', "a bound of one's own, e.g. 'P6.p99Ms<=5ms'"),
+    multiple: true as const,
+  },
+  baseline: textFlag('FILE', 'an earlier result to compare with'),
+  'fail-on': textFlag('LIST', 'what fails the run: threshold, regression, or both (default both)'),
+  html: switchFlag('targets: also write one self-contained HTML page'),
+  quiet: switchFlag('no progress on stderr', 'q'),
+};
+
+export const runCommand: Command<typeof runFlags> = {
+  name: 'run',
+  summary: 'Runs the full optimisation run (no names), some of its scenarios, or target scenarios',
+  positionals: '[scaling|resources|cache|memory ...] | [targets|P1..S3 ...]',
+  flags: runFlags,
+  examples: [
+    'fynlo-bench run                                     the full run, files in reports/latest',
+    'fynlo-bench run cache memory --profile quick        two of its scenarios, small',
+    'fynlo-bench run targets                             every target: measured, peer, verdict',
+    'fynlo-bench run P6 P7 -n 10 --format json > a.json  two targets, ten rounds each',
+    "fynlo-bench run P6 --threshold 'P6.p99Ms<=5ms'      exit 99 when it is missed",
+  ],
+  async run(positionals, flags, context) {
+    const { full, targets } = sort(positionals);
+    if (targets.length > 0) return runTargets(targets, flags, context);
+    for (const flag of TARGETS_ONLY) {
+      if (flags[flag] !== undefined) {
+        throw new UsageError(`--${flag} is for target scenarios (fynlo-bench run P6 --${flag} …)`);
+      }
+    }
+    return runFullRun(full, flags, context);
+  },
+};
+
+const TARGETS_ONLY = [
+  'pool',
+  'connections',
+  'callers',
+  'duration',
+  'warmup',
+  'rate',
+  'closed',
+  'rounds',
+  'threshold',
+  'baseline',
+  'fail-on',
+  'html',
+] as const;
+
+function sort(names: readonly string[]): { full: FullRunName[]; targets: string[] } {
+  const full: FullRunName[] = [];
+  const targets = new Set<string>();
+  for (const name of names) {
+    const part = FULL_RUN.find((candidate) => candidate.name === name);
+    const target = scenarioById(name);
+    if (part !== undefined) full.push(part.name);
+    else if (name === 'targets') for (const { id } of SCENARIOS) targets.add(id);
+    else if (target !== undefined) targets.add(target.id);
+    else {
+      const known = [
+        ...FULL_RUN.map((f) => f.name),
+        'targets',
+        ...SCENARIOS.flatMap(({ id, name: long }) => [id, long]),
+      ];
+      throw new UsageError(unknownName('scenario', name, known));
+    }
+  }
+  if (full.length > 0 && targets.size > 0) {
+    throw new UsageError(
+      `${full.join(', ')} belong to the full run, ${[...targets].join(', ')} to the targets: run them one after the other`,
+    );
+  }
+  return { full: [...new Set(full)], targets: [...targets] };
+}

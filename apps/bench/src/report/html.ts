@@ -1,0 +1,100 @@
+import { METRICS } from '../measure/metric.ts';
+import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
+import { medianInterval } from '../statistics/median.ts';
+import { number } from './number.ts';
+import { environmentLines } from './pretty.ts';
+import {
+  criterionText,
+  MARKS,
+  measuredText,
+  medianOf,
+  reasonText,
+  subjectTable,
+  verdictTable,
+} from './rows.ts';
+import type { Column } from './table.ts';
+
+/** One page without a request to anywhere: verdicts, then each scenario with bars for its subjects. */
+export function htmlReport(result: ResultFile): string {
+  const verdicts = verdictTable(result.scenarios);
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>fynlo-bench ${escapeHtml(result.startedAt)}</title><style>${STYLE}</style></head><body>
+<h1>fynlo-bench${result.partial ? ' <em>partial: interrupted</em>' : ''}</h1>
+<p class="dim">${environmentLines(result).map(escapeHtml).join('<br>')}</p>
+${table(verdicts.columns, verdicts.rows, (row) => result.scenarios[row]?.verdict)}
+${result.scenarios.map(scenarioSection).join('\n')}
+</body></html>
+`;
+}
+
+function scenarioSection(scenario: ScenarioResult): string {
+  const { columns, rows } = subjectTable(scenario);
+  const reason = reasonText(scenario);
+  return `<section><h2>${escapeHtml(scenario.id)} ${escapeHtml(scenario.question)}</h2>
+<ul class="plain">${scenario.criteria
+    .map(
+      (c) =>
+        `<li class="${c.verdict}"><b>${MARKS[c.verdict]}</b> ${escapeHtml(criterionText(c))}: <b>${escapeHtml(measuredText(c))}</b></li>`,
+    )
+    .join('')}</ul>
+${reason === '' ? '' : `<p class="dim">${escapeHtml(reason)}</p>`}
+${bars(scenario)}
+${rows.length === 0 ? '' : table(columns, rows)}
+<p class="dim">${scenario.subjects.map(({ name, settings }) => `${escapeHtml(name)}: ${escapeHtml(settings)}`).join('<br>')}</p></section>`;
+}
+
+/** Medians of the deciding metric with the interval of the median as a whisker; the table below has the numbers. */
+function bars(scenario: ScenarioResult): string {
+  const metric = scenario.criteria[0]?.criterion.metric;
+  if (metric === undefined) return '';
+  const shown = scenario.subjects.flatMap((subject) => {
+    const value = medianOf(subject, metric);
+    const values = subject.rounds.flatMap(({ metrics }) => metrics[metric] ?? []);
+    return value === undefined ? [] : [{ name: subject.name, value, ...medianInterval(values) }];
+  });
+  const most = Math.max(...shown.map(({ high }) => high));
+  if (shown.length < 2 || !(most > 0)) return '';
+  const x = (value: number): string => ((value / most) * 420 + 150).toFixed(1);
+  const rows = shown.map(({ name, value, low, high }, i) => {
+    const y = i * 26 + 22;
+    return `<text x="142" y="${y + 12}" text-anchor="end">${escapeHtml(name)}</text><rect x="150" y="${y}" width="${(Number(x(value)) - 150).toFixed(1)}" height="16" class="bar${i}"/><path d="M${x(low)} ${y + 8}H${x(high)}M${x(low)} ${y + 4}v8M${x(high)} ${y + 4}v8" class="whisker"/><text x="580" y="${y + 12}">${number(value)}</text>`;
+  });
+  const { meaning, unit, better } = METRICS[metric];
+  return `<svg viewBox="0 0 660 ${shown.length * 26 + 26}" role="img" aria-label="${escapeHtml(meaning)}"><text x="150" y="12" class="dim">${escapeHtml(meaning)}${unit === '' ? '' : `, ${escapeHtml(unit)}`} (${better} is better)</text>${rows.join('')}</svg>`;
+}
+
+function table(
+  columns: readonly Column[],
+  rows: readonly (readonly string[])[],
+  rowClass: (row: number) => string | undefined = () => undefined,
+): string {
+  const cells = (row: readonly string[], tag: 'td' | 'th'): string =>
+    row
+      .map(
+        (cell, i) =>
+          `<${tag}${columns[i]?.align === 'right' ? ' class="r"' : ''}>${escapeHtml(cell)}</${tag}>`,
+      )
+      .join('');
+  return `<div class="wide"><table><thead><tr>${cells(
+    columns.map(({ title }) => title),
+    'th',
+  )}</tr></thead><tbody>${rows
+    .map((row, i) => `<tr class="${rowClass(i) ?? ''}">${cells(row, 'td')}</tr>`)
+    .join('')}</tbody></table></div>`;
+}
+
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
+}
+
+const STYLE = `:root{color-scheme:light dark;--fg:light-dark(#1b1f24,#e6e8eb);--dim:light-dark(#666d76,#9aa3ad);--bg:light-dark(#fff,#14171a);--line:light-dark(#dde1e6,#2c3238);--ok:light-dark(#177245,#58c58c);--bad:light-dark(#b3261e,#ff8a80);--open:light-dark(#8a5a00,#e3b341)}
+body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2rem auto;padding:0 1rem}
+h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2.2rem 0 .4rem}em{color:var(--bad)}.dim{color:var(--dim);font-size:.87rem;fill:var(--dim)}
+.wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}.r{text-align:right}
+.plain{list-style:none;padding:0;margin:.3rem 0}.pass td:first-child,.pass b:first-child{color:var(--ok)}.fail td:first-child,.fail b:first-child{color:var(--bad)}.inconclusive td:first-child,.inconclusive b:first-child{color:var(--open)}
+svg{max-width:660px;width:100%;font-size:12px;fill:var(--fg)}svg rect{fill:light-dark(#9db4cc,#4a6078)}svg .bar0{fill:light-dark(#2f6fb0,#6aa7e0)}.whisker{stroke:var(--fg);fill:none}`;

@@ -1,0 +1,38 @@
+import type { Scenario } from '../scenario/scenario.ts';
+import { poolSubjects } from '../subjects/bench_pool.ts';
+import { genericPool, lightningPool } from '../subjects/factory_pools.ts';
+import { fynloPool } from '../subjects/fynlo_pool.ts';
+import { knexPool } from '../subjects/knex_pool.ts';
+import { pgPool } from '../subjects/pg_pool.ts';
+import { postgresJs } from '../subjects/postgres_js.ts';
+import { ITEMS, makeItems, SELECT_ITEM } from './items.ts';
+import { expectNoErrors, loadPool } from './pool_load.ts';
+
+export const exclusiveQuery: Scenario = {
+  id: 'P6',
+  name: 'exclusive-query',
+  group: 'pool',
+  question:
+    'Is pool.query at least as fast as pg.Pool when every query has a connection of its own?',
+  target: '>= 1.05x ops of pg.Pool, p99 no worse',
+  needs: ['postgres'],
+  params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 4000 },
+  rounds: 5,
+  criteria: [
+    { metric: 'opsPerSecond', subject: 'fynlo', peer: 'pg.Pool', op: '>=', bound: 1.05 },
+    { metric: 'p99Ms', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 1 },
+  ],
+  setup: makeItems,
+  subjects: poolSubjects(
+    [fynloPool, pgPool, postgresJs, knexPool, genericPool, lightningPool],
+    async (open, context) => {
+      const { databaseUrl, params } = context;
+      const pool = await open({ databaseUrl, connections: params.connections });
+      const outcome = await loadPool(pool, context, (_, random) =>
+        pool.query(SELECT_ITEM, [1 + Math.floor(random() * ITEMS)]),
+      );
+      await pool.end();
+      return expectNoErrors(outcome);
+    },
+  ),
+};

@@ -1,0 +1,67 @@
+import { seededRandom } from '../load/arrivals.ts';
+import { closedLoop } from '../load/closed_loop.ts';
+import type { LoadResult } from '../load/load.ts';
+import { openLoop } from '../load/open_loop.ts';
+import { ClientCost } from '../measure/client_cost.ts';
+import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
+import type { BenchPool } from '../subjects/bench_pool.ts';
+
+/** Puts the round's load on a pool: an open loop when the parameters state a rate, else a closed one. */
+export async function loadPool(
+  pool: BenchPool,
+  { params, seed, signal }: RoundContext,
+  operation: (i: number, random: () => number) => Promise<unknown>,
+): Promise<RoundOutcome> {
+  const random = seededRandom(seed);
+  const cost = new ClientCost();
+  const load = {
+    operation: (i: number) => operation(i, random),
+    warmupMs: params.warmupMs,
+    durationMs: params.durationMs,
+    signal,
+    onMeasure: () => cost.start(),
+  };
+  const { ratePerSecond, callers } = params;
+  const result = await (ratePerSecond === undefined
+    ? closedLoop({ ...load, callers })
+    : openLoop({ ...load, ratePerSecond, random }));
+  return outcomeOf(result, cost.stop(), pool);
+}
+
+function outcomeOf(
+  result: LoadResult,
+  { cpuMicros, cpuPercent, rssPeakMb }: ReturnType<ClientCost['stop']>,
+  pool: BenchPool,
+): RoundOutcome {
+  const { completed, failed, elapsedMs, response, service, lag, firstError } = result;
+  const done = completed + failed;
+  return {
+    metrics: {
+      opsPerSecond: (completed / elapsedMs) * 1000,
+      p50Ms: response.percentile(50),
+      p95Ms: response.percentile(95),
+      p99Ms: response.percentile(99),
+      maxMs: response.maxMs,
+      ...(lag.count === 0
+        ? {}
+        : { serviceP50Ms: service.percentile(50), lagP99Ms: lag.percentile(99) }),
+      cpuMicrosPerOp: cpuMicros / Math.max(1, done),
+      cpuPercent,
+      rssPeakMb,
+      connectionsOpened: pool.opened(),
+      errors: failed,
+    },
+    histogram: response.encode(),
+    ...(firstError === undefined ? {} : { details: { firstError: String(firstError) } }),
+  };
+}
+
+/** A load that must not fail: the first error is the round's failure, with its cause. */
+export function expectNoErrors(outcome: RoundOutcome): RoundOutcome {
+  if (outcome.metrics.errors) {
+    throw new Error(
+      `${outcome.metrics.errors} operations failed, the first: ${outcome.details?.['firstError']}`,
+    );
+  }
+  return outcome;
+}
