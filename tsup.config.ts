@@ -14,10 +14,12 @@ const outputs = [
 ];
 
 export default defineConfig({
-  entry: outputs.flatMap((file) => {
-    const concept = /^\.\/dist\/(.+)\.js$/.exec(file ?? '')?.[1];
-    return concept === undefined ? [] : [`src/${concept}.ts`];
-  }),
+  entry: Object.fromEntries(
+    outputs.flatMap((file) => {
+      const concept = /^\.\/dist\/(.+)\.js$/.exec(file ?? '')?.[1];
+      return concept === undefined ? [] : [[concept, `src/${concept}.ts`]];
+    }),
+  ),
   format: ['esm'],
   target: 'node20',
   platform: 'node',

@@ -1,77 +1,76 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { basename, dirname, join } from 'node:path';
-import pg from 'pg';
-import { beforeAll, describe, expect, inject, test } from 'vitest';
-import { type Example, findExamples } from './doc_examples.ts';
+import { describe, expect, test } from 'vitest';
+import { findExamples } from './doc_examples.ts';
 
-const root = dirname(import.meta.dirname);
-const packages = readdirSync(join(root, 'packages')).map((name) => `packages/${name}`);
+/** A document that says ~~~ where a fence stands, so that this file shows no example itself. */
+const fenced = (...lines: string[]): string => lines.join('\n').replaceAll('~~~', '```');
 
-/** Where an example is written: inside its package, so that it sees what the package declares, and itself as built. */
-function written(home: string, example: Example): string {
-  const name = `${basename(example.file)}_${example.line}.ts`;
-  return join(root, home, '.examples', name);
-}
-
-function documents(home: string): string[] {
-  const sources = readdirSync(join(root, home, 'src'))
-    .filter((name) => /(?<!_test)\.ts$/.test(name))
-    .map((name) => `${home}/src/${name}`);
-  const readme = readdirSync(join(root, home)).includes('README.md') ? [`${home}/README.md`] : [];
-  // The root README shows the packages together: it sees what the orchestrator sees.
-  return [...(home === 'packages/orchestrator' ? ['README.md'] : []), ...readme, ...sources];
-}
-
-const examples = packages.map((home) => ({
-  home,
-  examples: documents(home).flatMap((file) =>
-    findExamples(file, readFileSync(join(root, file), 'utf8')),
-  ),
-}));
-
-for (const { home, examples: own } of examples) {
-  rmSync(join(root, home, '.examples'), { recursive: true, force: true });
-  mkdirSync(join(root, home, '.examples'));
-  for (const example of own) writeFileSync(written(home, example), example.code);
-}
-
-test('every example type-checks', () => {
-  const check = (): string =>
-    execFileSync('tsc', ['-p', join(root, 'tools/examples.tsconfig.json')], {
-      cwd: root,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-  let output = '';
-  try {
-    output = check();
-  } catch (error) {
-    output = (error as { stdout: string }).stdout;
-  }
-  // packages/x/.examples/pool.ts_12.ts(14,3): the lines are those of the documentation.
-  expect(output).toBe('');
-}, 60_000);
-
-for (const { home, examples: own } of examples) {
-  describe.runIf(own.length > 0)(`examples of ${home}`, () => {
-    const database = `examples_of_${basename(home).replaceAll('-', '_')}`;
-    beforeAll(async () => {
-      const client = new pg.Client(inject('postgresUrl'));
-      await client.connect();
-      await client.query(`drop database if exists ${database}`);
-      await client.query(`create database ${database}`);
-      await client.end();
-      process.env['DATABASE_URL'] = Object.assign(new URL(inject('postgresUrl')), {
-        pathname: `/${database}`,
-      }).href;
-      process.env['REDIS_URL'] = inject('redisUrl');
-    });
-
-    for (const example of own) {
-      test(`${example.file}:${example.line} example runs`, async () => {
-        await import(written(home, example));
-      });
-    }
+describe('findExamples()', () => {
+  test('finds the ts fences of a Markdown file and keeps their line numbers', () => {
+    const text = fenced(
+      '# Pool',
+      '~~~ts',
+      'const a = 1;',
+      '',
+      'f(a);',
+      '~~~',
+      'and',
+      '~~~ts',
+      'g();',
+      '~~~',
+    );
+    expect(findExamples('README.md', text)).toEqual([
+      { file: 'README.md', line: 2, code: '\n\nconst a = 1;\n\nf(a);\n' },
+      { file: 'README.md', line: 8, code: `${'\n'.repeat(8)}g();\n` },
+    ]);
   });
-}
+
+  test('leaves out other languages and what is marked as ignored', () => {
+    const text = fenced(
+      '~~~sh',
+      'npm test',
+      '~~~',
+      '~~~ts ignore',
+      'f();',
+      '~~~',
+      '~~~',
+      'plain',
+      '~~~',
+    );
+    expect(findExamples('README.md', text)).toEqual([]);
+  });
+
+  test('takes the indentation of a fence in a list away', () => {
+    const text = fenced('- a list', '  ~~~ts', '  if (x) {', '    f();', '  }', '  ~~~');
+    expect(findExamples('README.md', text)).toEqual([
+      { file: 'README.md', line: 2, code: '\n\nif (x) {\n  f();\n}\n' },
+    ]);
+  });
+
+  test('finds the fences in the doc comments of a source file, and no others', () => {
+    const text = fenced(
+      '/**',
+      ' * A pool.',
+      ' * ~~~ts',
+      ' * const a = 1;',
+      ' *',
+      ' *   f(a);',
+      ' * ~~~',
+      ' */',
+      'export const text = `',
+      '~~~ts',
+      'no();',
+      '~~~`;',
+      '// ~~~ts',
+      '/* ~~~ts */',
+    );
+    expect(findExamples('src/pool.ts', text)).toEqual([
+      { file: 'src/pool.ts', line: 3, code: '\n\n\nconst a = 1;\n\n  f(a);\n' },
+    ]);
+  });
+
+  test('refuses a fence that is never closed', () => {
+    expect(() => findExamples('README.md', fenced('text', '~~~ts', 'f();'))).toThrow(
+      'README.md:2 opens a fence and never closes it',
+    );
+  });
+});

@@ -1,0 +1,89 @@
+// What a user gets: the packed tarballs, installed into an empty project.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, readdirSync, readFileSync, realpathSync, symlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+
+const root = dirname(import.meta.dirname);
+
+export interface PackedPackage {
+  readonly name: string;
+  /** Its folder in the clone. */
+  readonly folder: string;
+  readonly tarball: string;
+  /** `.` and the other subpaths that can be imported. */
+  readonly subpaths: readonly string[];
+  readonly dependencies: readonly string[];
+  readonly peers: readonly string[];
+  readonly optionalPeers: readonly string[];
+}
+
+interface Manifest {
+  readonly name: string;
+  readonly exports: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { optional?: boolean }>>;
+}
+
+/** Packs every published package into the folder `to`. */
+export function packAll(to: string): PackedPackage[] {
+  execFileSync(
+    process.execPath,
+    [
+      join(root, 'scripts/pnpm.mjs'),
+      '--filter',
+      './packages/*',
+      '-r',
+      'pack',
+      '--pack-destination',
+      to,
+    ],
+    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
+  );
+  return readdirSync(join(root, 'packages')).map((short) => {
+    const folder = join(root, 'packages', short);
+    const manifest: Manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+    const file = manifest.name.slice(1).replace('/', '-');
+    const tarball = readdirSync(to).find((name) => name.replace(/-\d.*$/, '') === file);
+    if (tarball === undefined) throw new Error(`${manifest.name} was not packed`);
+    const peers = Object.keys(manifest.peerDependencies ?? {});
+    return {
+      name: manifest.name,
+      folder,
+      tarball: join(to, tarball),
+      subpaths: Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json'),
+      dependencies: Object.keys(manifest.dependencies ?? {}),
+      peers,
+      optionalPeers: peers.filter((peer) => manifest.peerDependenciesMeta?.[peer]?.optional),
+    };
+  });
+}
+
+/**
+ * Installs one package with what it depends on, and nothing else, into `project`. What is not ours is linked from the
+ * clone, so no registry is asked.
+ */
+export function installAlone(
+  project: string,
+  wanted: PackedPackage,
+  all: readonly PackedPackage[],
+  { peers = wanted.peers }: { readonly peers?: readonly string[] } = {},
+): void {
+  const modules = join(project, 'node_modules');
+  const target = join(modules, wanted.name);
+  mkdirSync(target, { recursive: true });
+  execFileSync('tar', ['-xzf', wanted.tarball, '-C', target, '--strip-components=1']);
+  for (const name of wanted.dependencies) {
+    const ours = all.find((other) => other.name === name);
+    if (ours === undefined) link(modules, name, wanted.folder);
+    else installAlone(project, ours, all, { peers: [] });
+  }
+  for (const name of peers) link(modules, name, wanted.folder);
+}
+
+/** Makes `name`, as the clone's folder `from` sees it, importable from `modules`. */
+export function link(modules: string, name: string, from: string): void {
+  const path = join(modules, name);
+  mkdirSync(dirname(path), { recursive: true });
+  symlinkSync(realpathSync(join(from, 'node_modules', name)), path);
+}
