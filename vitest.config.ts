@@ -9,6 +9,8 @@ export default defineConfig({
     pool: 'forks',
     // Two: the tests' servers need the machine as well.
     maxWorkers: 2,
+    // What a test prints is worth reading when it failed; examples print what they explain.
+    silent: 'passed-only',
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],
