@@ -1,3 +1,3 @@
-export async function runFullRun(): Promise<0> {
+export async function runFullRun(..._: unknown[]): Promise<0> {
   return 0;
 }

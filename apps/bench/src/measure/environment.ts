@@ -1,6 +1,8 @@
 import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem } from 'node:os';
+import { dirname, join } from 'node:path';
 
 /** Where and on what a result was measured: a number without it cannot be compared. */
 export interface Environment {
@@ -30,13 +32,25 @@ export interface ServerEnvironment {
 
 const require = createRequire(import.meta.url);
 
-/** The installed version of a package; undefined when it is not there or hides its manifest. */
+/** The installed version of a package; undefined when it is not there. Its `exports` may hide its manifest. */
 export function installedVersion(name: string): string | undefined {
+  let folder: string;
   try {
-    return (require(`${name}/package.json`) as { version: string }).version;
+    folder = dirname(require.resolve(name));
   } catch {
     return undefined;
   }
+  for (;;) {
+    const manifest = readManifest(join(folder, 'package.json'));
+    if (manifest?.name === name) return manifest.version;
+    const parent = dirname(folder);
+    if (parent === folder) return undefined;
+    folder = parent;
+  }
+}
+
+function readManifest(path: string): { name?: string; version?: string } | undefined {
+  return existsSync(path) ? JSON.parse(readFileSync(path, 'utf8')) : undefined;
 }
 
 export function readEnvironment(packages: readonly string[]): Environment {

@@ -34,6 +34,7 @@ const metrics = {
   rssAfterMb: { unit: 'MiB', better: 'lower', meaning: 'resident set at the end' },
   connectionsOpened: { unit: '', better: 'lower', meaning: 'connects the client made' },
   serverConnectionsPeak: { unit: '', better: 'lower', meaning: 'most backends the server counted' },
+  connectionsAfter: { unit: '', better: 'lower', meaning: 'connections open at the end' },
   connectionsUsed: { unit: '', better: 'lower', meaning: 'connections in use, time-weighted mean' },
   errors: { unit: '', better: 'lower', meaning: 'operations that failed' },
   hung: { unit: '', better: 'lower', meaning: 'callers never answered' },

@@ -1,10 +1,36 @@
+import { sharedLanes } from '../scenarios/p01_shared_lanes.ts';
+import { fewLanes } from '../scenarios/p02_few_lanes.ts';
+import { distantLanes } from '../scenarios/p03_distant_lanes.ts';
+import { lanesAgainstPostgresJs } from '../scenarios/p04_lanes_against_postgres_js.ts';
+import { mixedLanes } from '../scenarios/p05_mixed_lanes.ts';
 import { exclusiveQuery } from '../scenarios/p06_exclusive_query.ts';
 import { failingStatements } from '../scenarios/p07_failing_statements.ts';
 import { coldSpike } from '../scenarios/p08_cold_spike.ts';
+import { hikariSpike } from '../scenarios/p09_hikari_spike.ts';
+import { acquireCost } from '../scenarios/p10_acquire_cost.ts';
+import { silentConnections } from '../scenarios/p11_silent_connections.ts';
+import { serverKilled } from '../scenarios/p12_server_killed.ts';
+import { selfSized } from '../scenarios/p14_self_sized.ts';
+import { fullRange } from '../scenarios/p15_full_range.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario, in the order of the target table. */
-export const SCENARIOS: readonly Scenario[] = [exclusiveQuery, failingStatements, coldSpike];
+export const SCENARIOS: readonly Scenario[] = [
+  sharedLanes,
+  fewLanes,
+  distantLanes,
+  lanesAgainstPostgresJs,
+  mixedLanes,
+  exclusiveQuery,
+  failingStatements,
+  coldSpike,
+  hikariSpike,
+  acquireCost,
+  silentConnections,
+  serverKilled,
+  selfSized,
+  fullRange,
+];
 
 export function scenarioById(idOrName: string): Scenario | undefined {
   return SCENARIOS.find(({ id, name }) => id === idOrName || name === idOrName);

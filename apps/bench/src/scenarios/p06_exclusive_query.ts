@@ -5,8 +5,8 @@ import { fynloPool } from '../subjects/fynlo_pool.ts';
 import { knexPool } from '../subjects/knex_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
 import { postgresJs } from '../subjects/postgres_js.ts';
-import { ITEMS, makeItems, SELECT_ITEM } from './items.ts';
-import { expectNoErrors, loadPool } from './pool_load.ts';
+import { makeItems } from './items.ts';
+import { selectItems } from './select_items.ts';
 
 export const exclusiveQuery: Scenario = {
   id: 'P6',
@@ -25,14 +25,6 @@ export const exclusiveQuery: Scenario = {
   setup: makeItems,
   subjects: poolSubjects(
     [fynloPool, pgPool, postgresJs, knexPool, genericPool, lightningPool],
-    async (open, context) => {
-      const { databaseUrl, params } = context;
-      const pool = await open({ databaseUrl, connections: params.connections });
-      const outcome = await loadPool(pool, context, (_, random) =>
-        pool.query(SELECT_ITEM, [1 + Math.floor(random() * ITEMS)]),
-      );
-      await pool.end();
-      return expectNoErrors(outcome);
-    },
+    selectItems,
   ),
 };

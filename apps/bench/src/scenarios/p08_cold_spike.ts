@@ -7,6 +7,7 @@ import { knexPool } from '../subjects/knex_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
 import { postgresJs } from '../subjects/postgres_js.ts';
 import { makeItems, SELECT_ITEM } from './items.ts';
+import { openedBy } from './pool_load.ts';
 
 export const coldSpike: Scenario = {
   id: 'P8',
@@ -36,14 +37,14 @@ export const coldSpike: Scenario = {
         }),
       );
       const totalMs = performance.now() - begun;
-      const opened = pool.opened();
+      const opened = openedBy(pool);
       await pool.end();
       return {
         metrics: {
           totalMs,
           p50Ms: latency.percentile(50),
           p99Ms: latency.percentile(99),
-          connectionsOpened: opened,
+          ...opened,
           errors: 0,
         },
         histogram: latency.encode(),

@@ -6,8 +6,8 @@ export interface BenchPool {
   query(text: string, values?: readonly unknown[]): Promise<readonly unknown[]>;
   /** Checks a connection out for the time of `work`. */
   withConnection<T>(work: (query: BenchPool['query']) => Promise<T>): Promise<T>;
-  /** Connects that succeeded since the pool was made. */
-  opened(): number;
+  /** Connects that succeeded since the pool was made; undefined where the library gives no way to count them. */
+  opened(): number | undefined;
   end(): Promise<void>;
 }
 

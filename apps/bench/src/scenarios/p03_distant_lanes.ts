@@ -1,0 +1,30 @@
+import { startFaultProxy } from '@fynlo/services/fault-proxy';
+import type { Scenario } from '../scenario/scenario.ts';
+import { poolSubjects } from '../subjects/bench_pool.ts';
+import { fynloLanes } from '../subjects/fynlo_pool.ts';
+import { pgPool } from '../subjects/pg_pool.ts';
+import { postgresJs } from '../subjects/postgres_js.ts';
+import { makeItems } from './items.ts';
+import { selectItems } from './select_items.ts';
+
+export const distantLanes: Scenario = {
+  id: 'P3',
+  name: 'distant-lanes',
+  group: 'pool',
+  needs: ['postgres'],
+  rounds: 5,
+  setup: makeItems,
+  question: 'And over a network with a round trip of 2 ms?',
+  target: '>= 5.5x ops of pg.Pool; >= 1.5x of postgres.js',
+  params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 4000 },
+  criteria: [
+    { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'pg.Pool', op: '>=', bound: 5.5 },
+    { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'postgres.js', op: '>=', bound: 1.5 },
+  ],
+  subjects: poolSubjects([fynloLanes, pgPool, postgresJs], async (open, context) => {
+    const { hostname, port } = new URL(context.databaseUrl);
+    await using proxy = await startFaultProxy({ host: hostname, port: Number(port) });
+    proxy.set('delay', { delayMs: 1 });
+    return selectItems(open, { ...context, databaseUrl: proxy.url(context.databaseUrl) });
+  }),
+};

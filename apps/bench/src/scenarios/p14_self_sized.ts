@@ -1,0 +1,68 @@
+import type { RoundContext, RoundOutcome, Scenario } from '../scenario/scenario.ts';
+import type { PoolKind } from '../subjects/bench_pool.ts';
+import { fynloPool } from '../subjects/fynlo_pool.ts';
+import { pgPool } from '../subjects/pg_pool.ts';
+import { makeItems } from './items.ts';
+import { selectItems } from './select_items.ts';
+
+/** The sizes somebody who tunes by hand would try. */
+const SIZES = [2, 4, 8, 10, 16, 20, 32, 50, 100, 200];
+
+export const selfSized: Scenario = {
+  id: 'P14',
+  name: 'self-sized',
+  group: 'pool',
+  question: 'Does a pool that may open 500 connections settle where the best fixed size would be?',
+  target: '>= 0.95x throughput of the best fixed size',
+  needs: ['postgres'],
+  params: { callers: 200, connections: 500, warmupMs: 3000, durationMs: 3000 },
+  rounds: 5,
+  criteria: [
+    { metric: 'opsPerSecond', subject: 'fynlo', peer: 'best fixed size', op: '>=', bound: 0.95 },
+  ],
+  setup: makeItems,
+  subjects: [
+    {
+      name: 'fynlo',
+      settings: '@fynlo/pool-core Pool that sizes itself, max 500',
+      round: (context) => oneSize(fynloPool, context, context.params.connections),
+    },
+    {
+      name: 'best fixed size',
+      settings: `pg.Pool at ${SIZES.join(', ')}; the best of them`,
+      round: sweep,
+    },
+    {
+      name: 'pg.Pool at 200',
+      settings: 'pg.Pool, max = callers',
+      round: (context) => oneSize(pgPool, context, context.params.callers),
+    },
+  ],
+};
+
+function oneSize(
+  kind: PoolKind,
+  context: RoundContext,
+  connections: number,
+): Promise<RoundOutcome> {
+  return selectItems(kind.open, { ...context, params: { ...context.params, connections } });
+}
+
+/** A third of the time for each size: what is looked for is the best size, and neighbours differ little. */
+async function sweep(context: RoundContext): Promise<RoundOutcome> {
+  const { warmupMs, durationMs } = context.params;
+  const params = { ...context.params, warmupMs: warmupMs / 6, durationMs: durationMs / 3 };
+  const bySize: [number, RoundOutcome][] = [];
+  for (const size of SIZES)
+    bySize.push([size, await oneSize(pgPool, { ...context, params }, size)]);
+  const [size, best] = bySize.reduce((a, b) =>
+    (b[1].metrics.opsPerSecond ?? 0) > (a[1].metrics.opsPerSecond ?? 0) ? b : a,
+  );
+  return {
+    ...best,
+    details: {
+      bestSize: size,
+      opsPerSecond: Object.fromEntries(bySize.map(([s, { metrics }]) => [s, metrics.opsPerSecond])),
+    },
+  };
+}

@@ -1,0 +1,87 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Scenario } from '../scenario/scenario.ts';
+
+const HOLDERS = 500;
+const HOLD_MS = 8000;
+const MINIMUM = 10;
+/** Shortened, so that a round of a minute shows the way back; both are options of the pool. */
+const IDLE_TIMEOUT_MS = 2000;
+const WATCH_SHRINK_MS = 60_000;
+
+export const fullRange: Scenario = {
+  id: 'P15',
+  name: 'full-range',
+  group: 'pool',
+  question:
+    'Does the pool reach 500 real connections when 500 callers hold one, and come back to 10?',
+  target: '500 server-side in <= 5 s when demanded, no flapping, back after the load',
+  needs: ['postgres'],
+  params: {
+    callers: HOLDERS,
+    connections: HOLDERS,
+    warmupMs: 0,
+    durationMs: HOLD_MS + WATCH_SHRINK_MS,
+  },
+  rounds: 3,
+  criteria: [
+    { metric: 'totalMs', subject: 'fynlo', op: '<=', bound: 5000 },
+    { metric: 'serverConnectionsPeak', subject: 'fynlo', op: '>=', bound: HOLDERS },
+    { metric: 'directionChanges', subject: 'fynlo', op: '<=', bound: 1 },
+    { metric: 'connectionsAfter', subject: 'fynlo', op: '<=', bound: MINIMUM },
+  ],
+  subjects: [
+    {
+      name: 'fynlo',
+      settings: `DynamicConnectionPoolManager 10..500, idleTimeoutMs ${IDLE_TIMEOUT_MS}`,
+      async round({ databaseUrl, params }) {
+        const { Pool } = await import('@fynlo/pool-core');
+        const pool = new Pool({
+          connectionString: databaseUrl,
+          minConnections: MINIMUM,
+          maxConnections: params.connections,
+          idleTimeoutMs: IDLE_TIMEOUT_MS,
+        });
+        await pool.warm(MINIMUM);
+        const begun = performance.now();
+        let reachedMs = Number.NaN;
+        let holding = 0;
+        await Promise.all(
+          Array.from({ length: params.callers }, async () => {
+            await using lease = await pool.getConnection();
+            await lease.connection.query('begin');
+            if (++holding === params.callers) reachedMs = performance.now() - begun;
+            await sleep(HOLD_MS);
+            await lease.connection.query('commit');
+          }),
+        );
+        const loadOver = performance.now();
+        while (pool.stats().size > MINIMUM && performance.now() - loadOver < WATCH_SHRINK_MS) {
+          await sleep(100);
+        }
+        const shrinkMs = performance.now() - loadOver;
+        const { size } = pool.stats();
+        const events = pool.manager.scalingEvents();
+        await pool.end();
+        return {
+          metrics: {
+            totalMs: Number.isNaN(reachedMs) ? HOLD_MS : reachedMs,
+            connectionsAfter: size,
+            shrinkMs,
+            directionChanges: directionChanges(events),
+          },
+          details: { events: events.length },
+        };
+      },
+    },
+  ],
+};
+
+/** Up to down counts one, and down to up again two: one is the way there and back. */
+function directionChanges(
+  events: readonly { readonly from: number; readonly to: number }[],
+): number {
+  const directions = events
+    .map(({ from, to }) => Math.sign(to - from))
+    .filter((sign) => sign !== 0);
+  return directions.filter((sign, i) => i > 0 && sign !== directions[i - 1]).length;
+}
