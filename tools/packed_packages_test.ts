@@ -46,6 +46,10 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
 const scratch = mkdtempSync(join(tmpdir(), 'packed-packages-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 const packed = packAll(scratch);
+const packages = packed.map((pkg) => [pkg.name, pkg] as const);
+
+/** The names that each specifier offers. */
+type Names = Readonly<Record<string, string[]>>;
 
 const specifier = (pkg: PackedPackage, subpath: string): string => pkg.name + subpath.slice(1);
 
@@ -81,24 +85,27 @@ function emptyProject(pkg: PackedPackage, peers?: readonly string[]): string {
   return project;
 }
 
-describe.each(packed)('$name, installed alone,', (pkg) => {
+describe.each(packages)('%s, installed alone,', (_, pkg) => {
   const specifiers = pkg.subpaths.map((subpath) => specifier(pkg, subpath));
   const project = emptyProject(pkg);
   writeFileSync(join(project, 'names.mjs'), esm(specifiers));
   writeFileSync(join(project, 'names.cjs'), commonJs(specifiers));
-  const names: Record<string, string[]> = {};
 
-  test.each(Object.entries(RUNTIMES))('loads on %s, imported and required alike', (_, command) => {
-    Object.assign(names, JSON.parse(run(command, project, 'names.mjs')));
-    const required: Record<string, string[]> = JSON.parse(run(command, project, 'names.cjs'));
-    for (const [of, list] of Object.entries(names)) {
-      expect(list).toEqual(expect.arrayContaining([...(VOCABULARY[of] ?? [])]));
-      // Bun and Deno add `__esModule` to what `require` returns, Node.js does not.
-      expect(required[of]?.filter((name) => name !== '__esModule')).toEqual(list);
-    }
-  });
+  test.each(Object.entries(RUNTIMES))(
+    'loads on %s, imported and required alike',
+    (_runtime, command) => {
+      const names: Names = JSON.parse(run(command, project, 'names.mjs'));
+      const required: Names = JSON.parse(run(command, project, 'names.cjs'));
+      for (const [of, list] of Object.entries(names)) {
+        expect(list).toEqual(expect.arrayContaining([...(VOCABULARY[of] ?? [])]));
+        // Bun and Deno add `__esModule` to what `require` returns, Node.js does not.
+        expect(required[of]?.filter((name) => name !== '__esModule')).toEqual(list);
+      }
+    },
+  );
 
   test('has types for every name, in ES modules and CommonJS', () => {
+    const names: Names = JSON.parse(run(NODE, project, 'names.mjs'));
     const modules = join(project, 'node_modules');
     link(modules, '@types/node', root);
     if (pkg.peers.includes('pg')) link(modules, '@types/pg', root);
@@ -115,15 +122,18 @@ describe.each(packed)('$name, installed alone,', (pkg) => {
     expect(typeErrors(project, ['types.mts', 'types.cts'])).toBe('');
   }, 60_000);
 
-  test.each(Object.entries(RUNTIMES))("runs its README's first example on %s", (_, command) => {
-    const readme = readFileSync(join(pkg.folder, 'README.md'), 'utf8');
-    const { outputText } = ts.transpileModule(findExamples('README.md', readme)[0]?.code ?? '', {
-      compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-    });
-    expect(outputText).toContain(pkg.name);
-    writeFileSync(join(project, 'readme.mjs'), outputText);
-    run(command, project, 'readme.mjs');
-  });
+  test.each(Object.entries(RUNTIMES))(
+    "runs its README's first example on %s",
+    (_runtime, command) => {
+      const readme = readFileSync(join(pkg.folder, 'README.md'), 'utf8');
+      const { outputText } = ts.transpileModule(findExamples('README.md', readme)[0]?.code ?? '', {
+        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
+      });
+      expect(outputText).toContain(pkg.name);
+      writeFileSync(join(project, 'readme.mjs'), outputText);
+      run(command, project, 'readme.mjs');
+    },
+  );
 
   const bare = WITHOUT_PEERS[pkg.name];
   if (bare !== undefined) {
@@ -137,7 +147,7 @@ describe.each(packed)('$name, installed alone,', (pkg) => {
   }
 });
 
-test.each(packed)("$name's tarball holds what is published and nothing else", ({ tarball }) => {
+test.each(packages)("%s's tarball holds what is published and nothing else", (_, { tarball }) => {
   const { stdout } = spawnSync('tar', ['-tzf', tarball], { encoding: 'utf8' });
   const files = stdout.trim().split('\n');
   const top = ['package/LICENSE', 'package/README.md', 'package/package.json'];
