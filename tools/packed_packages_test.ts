@@ -43,6 +43,9 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
   }),
 };
 
+/** npx may have to fetch a runtime first, ms. */
+const PATIENT = 180_000;
+
 const scratch = mkdtempSync(join(tmpdir(), 'packed-packages-'));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 const packed = packAll(scratch);
@@ -78,6 +81,20 @@ const commonJs = (specifiers: readonly string[]): string => `const names = {};
 for (const s of ${JSON.stringify(specifiers)}) names[s] = Object.keys(require(s)).sort();
 console.log(JSON.stringify(names));\n`;
 
+function withoutTypes(code: string): string {
+  const compilerOptions = { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext };
+  return ts.transpileModule(code, { compilerOptions }).outputText;
+}
+
+/** The packages that `code` imports, without those of Node.js. */
+function importedPackages(code: string): string[] {
+  const names = ts.preProcessFile(code).importedFiles.flatMap(({ fileName }) => {
+    const name = /^(?:@[^/]+\/)?[^/]+/.exec(fileName)?.[0];
+    return name === undefined || fileName.startsWith('node:') ? [] : [name];
+  });
+  return [...new Set(names)];
+}
+
 function emptyProject(pkg: PackedPackage, peers?: readonly string[]): string {
   const project = mkdtempSync(join(scratch, `${basename(pkg.name)}-`));
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
@@ -102,6 +119,7 @@ describe.each(packages)('%s, installed alone,', (_, pkg) => {
         expect(required[of]?.filter((name) => name !== '__esModule')).toEqual(list);
       }
     },
+    PATIENT,
   );
 
   test('has types for every name, in ES modules and CommonJS', () => {
@@ -110,29 +128,33 @@ describe.each(packages)('%s, installed alone,', (_, pkg) => {
     link(modules, '@types/node', root);
     if (pkg.peers.includes('pg')) link(modules, '@types/pg', root);
     const program = specifiers
-      .map(
-        (s, i) =>
-          `import * as all${i} from '${s}';\nimport { ${names[s]?.join(', ')} } from '${s}';\n`,
-      )
-      .concat(
-        specifiers.map((s, i) => `export const used${i} = [all${i}, ${names[s]?.join(', ')}];\n`),
-      )
-      .join('');
+      .flatMap((s, i) => [
+        `import * as all${i} from '${s}';`,
+        `export const used${i} = [${(names[s] ?? []).map((name) => `all${i}.${name}`).join(', ')}];`,
+      ])
+      .join('\n');
     for (const file of ['types.mts', 'types.cts']) writeFileSync(join(project, file), program);
     expect(typeErrors(project, ['types.mts', 'types.cts'])).toBe('');
-  }, 60_000);
+  });
 
   test.each(Object.entries(RUNTIMES))(
     "runs its README's first example on %s",
     (_runtime, command) => {
       const readme = readFileSync(join(pkg.folder, 'README.md'), 'utf8');
-      const { outputText } = ts.transpileModule(findExamples('README.md', readme)[0]?.code ?? '', {
-        compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ESNext },
-      });
-      expect(outputText).toContain(pkg.name);
-      writeFileSync(join(project, 'readme.mjs'), outputText);
+      const code = findExamples('README.md', readme)[0]?.code ?? '';
+      expect(code).toContain(pkg.name);
+      const project = emptyProject(pkg);
+      for (const name of importedPackages(code).filter(
+        (n) => ![pkg.name, ...pkg.peers].includes(n),
+      )) {
+        const ours = packed.find((other) => other.name === name);
+        if (ours === undefined) link(join(project, 'node_modules'), name, pkg.folder);
+        else installAlone(project, ours, packed, { peers: [] });
+      }
+      writeFileSync(join(project, 'readme.mjs'), withoutTypes(code));
       run(command, project, 'readme.mjs');
     },
+    PATIENT,
   );
 
   const bare = WITHOUT_PEERS[pkg.name];
