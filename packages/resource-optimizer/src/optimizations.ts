@@ -1,13 +1,13 @@
 import type { Clock } from './clock.ts';
-import type { LimiterCuts } from './cpu_relief.ts';
 import type { HostProbe } from './host_probe.ts';
+import type { LimiterCuts } from './limiter_cuts.ts';
 import type { MemoryTrimmer } from './memory_trimmer.ts';
 import type { NodeOptions } from './node_options_policy.ts';
 import { nodeOptions } from './node_options_policy.ts';
 import type { ResolvedOptimizerOptions } from './options.ts';
 import { evictIdle, tuneReuse } from './pool_tuner.ts';
 import type { PressureLevel } from './pressure_policy.ts';
-import { severity } from './pressure_policy.ts';
+import { severity, worse } from './pressure_policy.ts';
 import type { Relievers } from './relievers.ts';
 import type { OptimizationAction, OptimizationReport } from './report.ts';
 import { noAction } from './report.ts';
@@ -157,11 +157,6 @@ export class Optimizations {
     const decision = this.#trimmer.decide(reading, level, loop, relievedBytes);
     return this.#trimmer.act(name, decision, this.#trimmer.estimate(reading) + relievedBytes);
   }
-}
-
-/** The worse of two levels. */
-export function worse(a: PressureLevel, b: PressureLevel): PressureLevel {
-  return severity(a) >= severity(b) ? a : b;
 }
 
 function percent(share: number): string {

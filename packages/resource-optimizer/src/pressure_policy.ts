@@ -9,6 +9,11 @@ export function severity(level: PressureLevel): number {
   return PRESSURE_LEVELS.indexOf(level);
 }
 
+/** The worse of two levels. */
+export function worse(a: PressureLevel, b: PressureLevel): PressureLevel {
+  return severity(a) >= severity(b) ? a : b;
+}
+
 export interface PressureConfig {
   /** The share, 0..1, at which each level is entered, ascending. */
   readonly enter: Readonly<Record<Exclude<PressureLevel, 'normal'>, number>>;
