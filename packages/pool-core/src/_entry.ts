@@ -42,12 +42,9 @@ export class Entry<C> {
   above: Entry<C> | undefined = undefined;
   below: Entry<C> | undefined = undefined;
 
-  // Of a connect, reset, probe or close under way. Only ResourcePool touches them.
+  // Of a connect, reset or close under way. Only Opener, Resetter and Closer touch them.
   timer: Timer | undefined = undefined;
   abort: AbortController | undefined = undefined;
-  /** Resolves once the entry is closed. */
-  gone: Promise<void> | undefined = undefined;
-  setGone: (() => void) | undefined = undefined;
 
   constructor(id: number, generation: number, now: number) {
     this.id = id;

@@ -5,7 +5,11 @@
  */
 import type { Entry } from './_entry.ts';
 import { LeaseReleasedError } from './errors.ts';
-import type { ResourcePool } from './resource_pool.ts';
+
+/** Where a lease is given back: the pool. */
+export interface LeaseHome<C> {
+  release(entry: Entry<C>, leaseId: number, error?: unknown): Promise<void> | undefined;
+}
 
 /**
  * One checkout. Every checkout has its own: the pool keeps no reference to it, so a lease that its holder has lost can be
@@ -31,11 +35,11 @@ import type { ResourcePool } from './resource_pool.ts';
 export class Lease<C> {
   /** Unique within its pool; what the pool's events and `reclaim()` call it. */
   readonly id: number;
-  readonly #pool: ResourcePool<C>;
+  readonly #pool: LeaseHome<C>;
   readonly #entry: Entry<C>;
 
   /** Made by a pool. */
-  constructor(pool: ResourcePool<C>, entry: Entry<C>) {
+  constructor(pool: LeaseHome<C>, entry: Entry<C>) {
     this.id = entry.leaseId;
     this.#pool = pool;
     this.#entry = entry;
