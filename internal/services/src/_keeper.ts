@@ -4,49 +4,10 @@ import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Account } from './_account.ts';
 import { shellWord } from './_command.ts';
+import { KEEPER_SCRIPT } from './_keeper_script.ts';
 import { LogFile } from './_log_file.ts';
 import { type ProcessEntry, processTree, signal, stillRunning } from './_process_tree.ts';
 import { ServiceStateError } from './errors.ts';
-
-/**
- * The keeper: a small shell that owns the server's folder, is the parent of the server, and holds a pipe from this
- * process (fd 3). When this process ends, in whatever way (SIGKILL included), the pipe closes; the keeper then stops
- * the server and removes the folder. No signal handler of ours is needed, and none is installed.
- *
- * - It is in a session of its own: a Ctrl-C in the terminal does not reach it or the server.
- * - Each line it reads from fd 3 is a command to run, one after another: `initdb`, the server, the server again after
- *   a crash. It tells on fd 4 which process that is and how it ended. The next line is sent only after that, so what
- *   the watching subshell reads from fd 3 meanwhile can only be the end of the file.
- * - A frozen process answers no signal but SIGCONT and SIGKILL: the pids to wake are in the file `frozen`.
- * - SIGPIPE is ignored and output goes to /dev/null, as bash would otherwise die of saying "Killed" to a closed pipe.
- */
-const KEEPER = `
-folder=$1 stop=$2 farewell=$3
-trap '' INT HUP TERM QUIT PIPE
-umask 077
-problem=$(mkdir "$folder" 2>&1) && echo ready >&4 || { echo "failed $problem" >&4; exit 1; }
-cd "$folder"
-exec >/dev/null 2>&1
-while read -r order <&3; do
-  ( trap - INT HUP TERM QUIT PIPE; exec 3<&- 4>&- >>"$folder/log" 2>&1 </dev/null; eval "$order" ) &
-  server=$!
-  (
-    exec 4>&-
-    read -r end <&3
-    kill -CONT $(cat "$folder/frozen")
-    i=0; while [ "$i" -lt 100 ] && kill -"$stop" "$server"; do sleep 0.1; i=$((i + 1)); done
-    kill -KILL "$server"
-  ) &
-  watch=$!
-  echo "pid $server" >&4
-  wait "$server"; code=$?
-  kill -KILL "$watch"; wait "$watch"
-  echo "exited $code" >&4
-done
-eval "$farewell"
-cd /
-i=0; until rm -rf "$folder" || [ "$i" -ge 50 ]; do sleep 0.1; i=$((i + 1)); done
-`;
 
 export interface KeeperOptions {
   /** The folder to make; the keeper removes it at the end. */
@@ -81,6 +42,7 @@ export class Keeper {
   readonly #said: string[] = [];
   #hear: (() => void) | undefined;
   #life: Life | undefined;
+  #ordering = false;
   #frozen: ProcessEntry[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -107,7 +69,7 @@ export class Keeper {
   /** Starts the shell and waits until it has made its folder. */
   static async open(options: KeeperOptions): Promise<Keeper> {
     const { folder, account, stopSignal, farewell = ':' } = options;
-    const child = spawn('/bin/sh', ['-c', KEEPER, 'keeper', folder, stopSignal, farewell], {
+    const child = spawn('/bin/sh', ['-c', KEEPER_SCRIPT, 'keeper', folder, stopSignal, farewell], {
       ...account,
       cwd: '/',
       detached: true,
@@ -207,14 +169,26 @@ export class Keeper {
 
   async #stop(): Promise<void> {
     await this.log.close();
+    const tree = this.#life === undefined ? [] : processTree(this.#life.pid);
     this.#orders.destroy();
     await this.#holding(this.#ended);
-    // The keeper has removed it, unless somebody killed the keeper.
+    // All this is done by now, unless somebody killed the keeper.
+    await this.#gone(tree);
     rmSync(this.folder, { recursive: true, force: true });
   }
 
   async #begin(order: Order): Promise<Life> {
-    if (this.stopped) throw new ServiceStateError('start', 'stopped', 'not stopped');
+    if (this.stopped) throw new ServiceStateError('start', 'stopped', 'down');
+    if (this.#ordering || this.running) throw new ServiceStateError('start', 'running', 'down');
+    this.#ordering = true;
+    try {
+      return await this.#order(order);
+    } finally {
+      this.#ordering = false;
+    }
+  }
+
+  async #order(order: Order): Promise<Life> {
     const logFrom = await this.log.length();
     const exports = Object.entries(order.env ?? {}).map(
       ([name, value]) => `export ${name}=${shellWord(value)}; `,
@@ -224,9 +198,12 @@ export class Keeper {
     const pid = Number(/^pid (\d+)$/.exec(announced)?.[1]);
     if (Number.isNaN(pid)) throw new Error(`${order.command[0]} was not started: ${announced}`);
     const exited = this.#nextLine().then((line) => {
+      const code = /^exited (\d+)$/.exec(line)?.[1];
+      // Without the keeper's word the server may still run: stop() sees to it.
+      if (code === undefined) return -1;
       this.#life = undefined;
       this.#frozen = [];
-      return Number(/^exited (\d+)$/.exec(line)?.[1] ?? -1);
+      return Number(code);
     });
     this.#life = { pid, logFrom, exited };
     return this.#life;

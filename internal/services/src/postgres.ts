@@ -12,16 +12,18 @@ import { run } from './_command.ts';
 import { freePort } from './_free_port.ts';
 import { Keeper, type Order } from './_keeper.ts';
 import { temporaryRoot } from './_paths.ts';
+import { isPortTaken, messageOf, startAgain } from './_port_taken.ts';
 import { type PostgresBinaries, preparePostgres } from './_postgres_binaries.ts';
-import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
+import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
 export interface PostgresOptions {
   /** `max_connections`, the superuser's reserve of 3 among them. @default 100 */
   maxConnections?: number;
   /**
-   * `false`: fsync, synchronous_commit and full_page_writes are off. Right for tests and for measuring clients; wrong
-   * for any claim about commit latency. `true`: the server's own defaults. @default false
+   * `false`: fsync and full_page_writes are off. What was committed is there after a {@link RunningPostgres.kill}, though
+   * not after a power cut. Right for tests and for measuring clients; wrong for any claim about commit latency.
+   * `true`: the server's own defaults. @default false
    */
   durable?: boolean;
   /** How passwords are checked. SCRAM makes connecting about five times as expensive, as on a real server. @default 'scram-sha-256' */
@@ -61,7 +63,7 @@ export interface RunningPostgres extends AsyncDisposable {
   stop(): Promise<void>;
   /**
    * SIGKILL to the postmaster, as a crash. Returns when no process of the server is left.
-   * @throws {ServiceStateError} when it is down; {@link ServiceNotOwnedError} when it is not ours
+   * @throws {ServiceStateError} when it is down, {@link ServiceNotOwnedError} when it is not ours
    */
   kill(): Promise<void>;
   /** PostgreSQL's three ways to shut down (`57P01` to the sessions, where they are ended). Returns when it is down. */
@@ -75,6 +77,7 @@ export interface RunningPostgres extends AsyncDisposable {
 }
 
 const READY = 'database system is ready to accept connections';
+const START_TIMEOUT_MS = 60_000;
 const SHUTDOWN_SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
 
 /**
@@ -111,7 +114,7 @@ export async function startPostgres(options: PostgresOptions = {}): Promise<Runn
     try {
       return await startOnce(options, begun);
     } catch (error) {
-      if (portTaken(error) && attempt < 5) continue;
+      if (isPortTaken(error) && attempt < 5) continue;
       throw new ServiceStartError('PostgreSQL', [messageOf(error)], ADVICE, error);
     }
   }
@@ -141,7 +144,7 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
     await createCluster(keeper, binaries, account, auth, password);
     const port = await freePort();
     const order = serverOrder(keeper, binaries, port, options);
-    await keeper.start(order, READY, 60_000);
+    await keeper.start(order, READY, START_TIMEOUT_MS);
     const version = await run(join(binaries.bin, 'postgres'), ['--version'], {
       env: { ...process.env, ...binaries.env },
     });
@@ -162,7 +165,7 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
       stop,
       kill: () => keeper.kill(),
       shutdown: (mode = 'fast') => keeper.end(SHUTDOWN_SIGNALS[mode]),
-      restart: () => restart(keeper, order),
+      restart: () => startAgain(keeper, order, READY, START_TIMEOUT_MS),
       freeze: () => keeper.freeze(),
       thaw: () => keeper.thaw(),
       [Symbol.asyncDispose]: stop,
@@ -217,9 +220,7 @@ function serverOrder(
     jit: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
-    ...(options.durable === true
-      ? {}
-      : { fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off' }),
+    ...(options.durable === true ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...options.settings,
   };
   return {
@@ -230,29 +231,6 @@ function serverOrder(
     ],
     env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
   };
-}
-
-async function restart(keeper: Keeper, order: Order): Promise<void> {
-  if (keeper.running)
-    throw new ServiceStateError('restart', 'running', 'down: kill() or shutdown() it first');
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await keeper.start(order, READY, 60_000);
-      return;
-    } catch (error) {
-      // Somebody may hold the port for a moment; clients know this one, so no other will do.
-      if (!portTaken(error) || attempt === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
-}
-
-function portTaken(error: unknown): boolean {
-  return messageOf(error).includes('Address already in use');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function fromUrl(url: string): RunningPostgres {

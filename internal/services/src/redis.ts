@@ -9,8 +9,9 @@ import { run } from './_command.ts';
 import { freePort } from './_free_port.ts';
 import { Keeper, type Order } from './_keeper.ts';
 import { onPath, temporaryRoot } from './_paths.ts';
+import { isPortTaken, messageOf, startAgain } from './_port_taken.ts';
 import { type RedisProgram, redisFromPackages } from './_redis_package.ts';
-import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
+import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
 export interface RedisOptions {
@@ -48,7 +49,7 @@ export interface RunningRedis extends AsyncDisposable {
   stop(): Promise<void>;
   /**
    * SIGKILL, as a crash. Returns when it is gone.
-   * @throws {ServiceStateError} when it is down; {@link ServiceNotOwnedError} when it is not ours
+   * @throws {ServiceStateError} when it is down, {@link ServiceNotOwnedError} when it is not ours
    */
   kill(): Promise<void>;
   /** SIGTERM: Redis' own shutdown. Returns when it is down. */
@@ -63,6 +64,7 @@ export interface RunningRedis extends AsyncDisposable {
 
 // Redis says "Ready to accept connections", Valkey and old versions "ready to ..."
 const READY = 'eady to accept connections';
+const START_TIMEOUT_MS = 15_000;
 
 const ADVICE = [
   'set REDIS_URL to a running server, for example redis://127.0.0.1:6379',
@@ -93,7 +95,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RunningRed
     try {
       return await startOnce(program, options, begun);
     } catch (error) {
-      if (portTaken(error) && attempt < 5) continue;
+      if (isPortTaken(error) && attempt < 5) continue;
       throw new ServiceStartError('Redis', [messageOf(error)], ADVICE, error);
     }
   }
@@ -168,7 +170,7 @@ async function startOnce(
     env: program.env,
   };
   try {
-    await keeper.start(order, READY, 15_000);
+    await keeper.start(order, READY, START_TIMEOUT_MS);
   } catch (error) {
     await keeper.stop();
     throw error;
@@ -186,33 +188,11 @@ async function startOnce(
     stop,
     kill: () => keeper.kill(),
     shutdown: () => keeper.end('SIGTERM'),
-    restart: () => restart(keeper, order),
+    restart: () => startAgain(keeper, order, READY, START_TIMEOUT_MS),
     freeze: () => keeper.freeze(),
     thaw: () => keeper.thaw(),
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function restart(keeper: Keeper, order: Order): Promise<void> {
-  if (keeper.running)
-    throw new ServiceStateError('restart', 'running', 'down: kill() or shutdown() it first');
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await keeper.start(order, READY, 15_000);
-      return;
-    } catch (error) {
-      if (!portTaken(error) || attempt === 20) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 250));
-    }
-  }
-}
-
-function portTaken(error: unknown): boolean {
-  return messageOf(error).includes('Address already in use');
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
 
 function fromUrl(url: string): RunningRedis {
