@@ -1,3 +1,10 @@
+import { localHit } from '../scenarios/k01_local_hit.ts';
+import { redisHit } from '../scenarios/k02_redis_hit.ts';
+import { singleRedisHit } from '../scenarios/k03_single_redis_hit.ts';
+import { distantRedis } from '../scenarios/k04_distant_redis.ts';
+import { invalidation } from '../scenarios/k05_invalidation.ts';
+import { missAndFill } from '../scenarios/k06_miss_and_fill.ts';
+import { stampede } from '../scenarios/k07_stampede.ts';
 import { sharedLanes } from '../scenarios/p01_shared_lanes.ts';
 import { fewLanes } from '../scenarios/p02_few_lanes.ts';
 import { distantLanes } from '../scenarios/p03_distant_lanes.ts';
@@ -30,6 +37,13 @@ export const SCENARIOS: readonly Scenario[] = [
   serverKilled,
   selfSized,
   fullRange,
+  localHit,
+  redisHit,
+  singleRedisHit,
+  distantRedis,
+  invalidation,
+  missAndFill,
+  stampede,
 ];
 
 export function scenarioById(idOrName: string): Scenario | undefined {

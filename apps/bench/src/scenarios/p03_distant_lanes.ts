@@ -25,6 +25,7 @@ export const distantLanes: Scenario = {
     const { hostname, port } = new URL(context.databaseUrl);
     await using proxy = await startFaultProxy({ host: hostname, port: Number(port) });
     proxy.set('delay', { delayMs: 1 });
-    return selectItems(open, { ...context, databaseUrl: proxy.url(context.databaseUrl) });
+    // Awaited here: the proxy is closed when this function ends.
+    return await selectItems(open, { ...context, databaseUrl: proxy.url(context.databaseUrl) });
   }),
 };
