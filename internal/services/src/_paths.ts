@@ -39,9 +39,11 @@ export async function reachableByOthers(path: string): Promise<boolean> {
  * Where servers' own folders go: the system's folder for temporary files, or /tmp where that one is too deep for a
  * Unix socket (its path has to stay below 104 bytes on macOS, 108 on Linux) or closed to the server's account.
  */
-export async function temporaryRoot(openToOthers: boolean): Promise<string> {
+export async function temporaryRoot(forAnotherAccount: boolean): Promise<string> {
   const preferred = tmpdir();
   if (preferred.length > 50) return '/tmp';
-  if (openToOthers && !(await reachableByOthers(preferred))) return '/tmp';
-  return preferred;
+  if (!forAnotherAccount) return preferred;
+  const { mode } = await stat(preferred);
+  const writable = (mode & 0o003) === 0o003 && (await reachableByOthers(preferred));
+  return writable ? preferred : '/tmp';
 }

@@ -108,10 +108,14 @@ async function fromNpm(
     return { source: 'npm', bin: join(native.folder, 'bin'), env: { [name]: path } };
   }
   const kept = process.env['FYNLO_SERVICES_CACHE'];
-  const tree = kept
-    ? join(kept, `postgres-${native.version}-${platformName()}`)
-    : join(folder, 'postgres');
-  if (!(await exists(tree))) await plantTree(native, tree, account);
+  if (!kept) {
+    const tree = join(folder, 'postgres');
+    await plantTree(native, tree, account);
+    return { source: 'npm', bin: join(tree, 'bin'), env: {} };
+  }
+  const tree = join(kept, `postgres-${native.version}-${platformName()}`);
+  if ((await mkdir(kept, { recursive: true })) !== undefined) await chmod(kept, 0o755);
+  if (!(await exists(tree))) await plantTree(native, tree, {});
   return { source: 'npm', bin: join(tree, 'bin'), env: {} };
 }
 
