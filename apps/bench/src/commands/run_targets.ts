@@ -1,8 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { CommandContext } from '../cli/command.ts';
-import { EnvironmentError, UsageError } from '../cli/errors.ts';
+import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
@@ -15,6 +15,7 @@ import { htmlReport } from '../report/html.ts';
 import { markdownReport } from '../report/markdown.ts';
 import { number } from '../report/number.ts';
 import { environmentLines, prettyScenario, prettyVerdicts } from '../report/pretty.ts';
+import { appendStepSummary } from '../report/step_summary.ts';
 import {
   type ResultFile,
   readResultFile,
@@ -26,6 +27,7 @@ import { runScenario } from '../rounds/run_scenario.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import type { Params, Scenario } from '../scenario/scenario.ts';
 import { startBenchServers } from '../servers/bench_servers.ts';
+import { prepareOutputFolder } from '../servers/output_folder.ts';
 import { Progress } from '../terminal/progress.ts';
 import { parseThreshold, type Threshold } from '../verdict/threshold.ts';
 import { judge } from '../verdict/verdict.ts';
@@ -62,9 +64,7 @@ export async function runTargets(
   const failOn = parseFailOn(flags['fail-on']);
   const baseline = flags.baseline === undefined ? undefined : await readResultFile(flags.baseline);
   const out = flags.out ?? 'reports/bench';
-  await mkdir(out, { recursive: true }).catch((cause: NodeJS.ErrnoException) => {
-    throw new EnvironmentError(`Cannot write to ${out}: ${cause.code ?? cause.message}`, { cause });
-  });
+  await prepareOutputFolder(out);
 
   const progress = new Progress(terminal, flags.quiet === true);
   progress.update('servers', 'starting PostgreSQL and Redis');
@@ -143,7 +143,7 @@ export async function runTargets(
   const file = join(out, 'latest.json');
   await writeResultFile(file, result);
   if (flags.html === true) await writeFile(join(out, 'latest.html'), htmlReport(result));
-  await appendStepSummary(result);
+  await appendStepSummary(markdownReport(result));
 
   const { out: stdout, err, colors } = terminal;
   if (pretty) {
@@ -164,7 +164,8 @@ export async function runTargets(
     err.write(`${changeLines(changes, colors).join('\n')}\n`);
     if (failOn.has('regression') && hasRegression(changes)) return ExitCode.regression;
   }
-  const failed = results.some(({ verdict }) => verdict === 'fail');
+  // A target that cannot be measured yet is not met.
+  const failed = results.some(({ verdict }) => verdict === 'fail' || verdict === 'not-built');
   return failOn.has('threshold') && (failed || missed.length > 0)
     ? ExitCode.threshold
     : ExitCode.ok;
@@ -235,10 +236,4 @@ function repeatCommand(ids: readonly string[], flags: Flags, seed: number): stri
 
 function quote(text: string): string {
   return /^[\w.,/-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}
-
-/** GitHub shows what is appended to this file on the page of the run. */
-async function appendStepSummary(result: ResultFile): Promise<void> {
-  const file = process.env['GITHUB_STEP_SUMMARY'];
-  if (file) await writeFile(file, markdownReport(result), { flag: 'a' });
 }
