@@ -1,8 +1,9 @@
-import { performance } from 'node:perf_hooks';
 import type { Clock, TimerLike } from './clock.ts';
 import type { OverloadReason, Priority } from './errors.ts';
 import { InvalidOptionError, OverloadedError } from './errors.ts';
+import type { LoopReading } from './host_probe.ts';
 import { LoopTurns } from './loop_turns.ts';
+import { loopUtilization } from './metrics.ts';
 import type { PressureLevel } from './pressure_policy.ts';
 import type { ShedConfig, ShedState } from './shed_policy.ts';
 import { nextShed, OPEN, refusal } from './shed_policy.ts';
@@ -66,6 +67,7 @@ const STALL: StallConfig = { stallMs: 3 * TICK_MS, maxGraceMs: 2000, graceEveryM
 export class AdmissionController {
   readonly #clock: Clock;
   readonly #config: AdmissionConfig & ShedConfig;
+  readonly #readLoop: () => LoopReading;
   readonly #surroundings: () => AdmissionSurroundings;
   readonly #onChange: (event: SheddingEvent) => void;
   readonly #queues = new Set<WatchedQueue>();
@@ -76,7 +78,7 @@ export class AdmissionController {
   #watching = false;
   #lastRequestMs = 0;
   #utilization = 0;
-  #loop = performance.eventLoopUtilization();
+  #loop: LoopReading;
   #loopAtMs = 0;
   #slowAgeMs = 0;
   #slowQueue = '';
@@ -88,11 +90,14 @@ export class AdmissionController {
   constructor(
     clock: Clock,
     config: AdmissionConfig,
+    readLoop: () => LoopReading,
     surroundings: () => AdmissionSurroundings,
     onChange: (event: SheddingEvent) => void,
   ) {
     this.#clock = clock;
     this.#config = { ...config, ...STALL };
+    this.#readLoop = readLoop;
+    this.#loop = readLoop();
     this.#surroundings = surroundings;
     this.#onChange = onChange;
     this.#turns = new LoopTurns(clock);
@@ -225,8 +230,8 @@ export class AdmissionController {
 
   /** What is not cheap enough for every request. */
   #look(now: number): void {
-    const loop = performance.eventLoopUtilization();
-    this.#utilization = performance.eventLoopUtilization(loop, this.#loop).utilization;
+    const loop = this.#readLoop();
+    this.#utilization = loopUtilization(loop, this.#loop);
     this.#loop = loop;
     this.#loopAtMs = now;
     this.#slowAgeMs = 0;

@@ -32,13 +32,17 @@ export interface LoopDelayReading {
   readonly maxMs: number;
 }
 
+/** How long the event loop was busy and asleep since the process began. */
+export interface LoopReading {
+  readonly loopActiveMs: number;
+  readonly loopIdleMs: number;
+}
+
 /** One look at the process. Sums are since the process began; `delay` and `gc.interval` since `nextInterval()`. */
-export interface HostReading {
+export interface HostReading extends LoopReading {
   readonly memory: MemoryReading;
   /** User and system time of all threads, in ms. */
   readonly cpuMs: number;
-  readonly loopActiveMs: number;
-  readonly loopIdleMs: number;
   readonly delay: LoopDelayReading;
   readonly gc: {
     /** False until `start()`: then nothing was counted. */
@@ -67,6 +71,8 @@ export interface HostProbe {
   start(): void;
   /** Looks, and changes nothing. */
   read(): HostReading;
+  /** Just the loop: well under a microsecond, for every request. */
+  loop(): LoopReading;
   /** Begins a new interval. */
   nextInterval(): void;
   limits(): HostLimits;
@@ -127,13 +133,11 @@ class SystemHostProbe implements HostProbe {
 
   read(): HostReading {
     const { user, system } = process.cpuUsage();
-    const loop = performance.eventLoopUtilization();
     this.limits();
     return {
       memory: readMemory(),
       cpuMs: (user + system) / 1e3,
-      loopActiveMs: loop.active,
-      loopIdleMs: loop.idle,
+      ...this.loop(),
       delay: this.#readDelay(),
       gc: {
         observing: this.#observing,
@@ -147,6 +151,11 @@ class SystemHostProbe implements HostProbe {
         cpu: parsePressureStall(this.#text(this.#paths.cpuPressure)),
       },
     };
+  }
+
+  loop(): LoopReading {
+    const { active, idle } = performance.eventLoopUtilization();
+    return { loopActiveMs: active, loopIdleMs: idle };
   }
 
   nextInterval(): void {

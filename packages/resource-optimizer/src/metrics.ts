@@ -1,6 +1,6 @@
 import type { CpuLimitSource } from './cpu_limit.ts';
 import type { GcSummary } from './gc_counter.ts';
-import type { HostLimits, HostReading, LoopDelayReading } from './host_probe.ts';
+import type { HostLimits, HostReading, LoopDelayReading, LoopReading } from './host_probe.ts';
 import type { MemoryLimitSource } from './memory_limit.ts';
 import { reuseRatio } from './network_policy.ts';
 import type { PoolWindow } from './pool_watch.ts';
@@ -161,10 +161,7 @@ export function composeMetrics(input: MetricsInput): ResourceOptimizationMetrics
 }
 
 /** Busy share of the loop between two readings; the sums since start would take hours to notice an overload. */
-export function loopUtilization(
-  now: Pick<HostReading, 'loopActiveMs' | 'loopIdleMs'>,
-  previous: Pick<HostReading, 'loopActiveMs' | 'loopIdleMs'>,
-): number {
+export function loopUtilization(now: LoopReading, previous: LoopReading): number {
   const active = now.loopActiveMs - previous.loopActiveMs;
   const idle = now.loopIdleMs - previous.loopIdleMs;
   return active + idle > 0 ? active / (active + idle) : 0;

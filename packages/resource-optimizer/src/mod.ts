@@ -41,6 +41,7 @@ export type {
   HostProbe,
   HostReading,
   LoopDelayReading,
+  LoopReading,
   MemoryReading,
 } from './host_probe.ts';
 export { systemHostProbe } from './host_probe.ts';

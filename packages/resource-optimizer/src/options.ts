@@ -187,6 +187,7 @@ export function resolveOptimizerOptions(
     host: methods(options.host, 'host', [
       'start',
       'read',
+      'loop',
       'nextInterval',
       'limits',
       'rssBytes',

@@ -70,6 +70,12 @@ export class PoolWatch {
     if (this.#snapshots.length > this.#length + 1) this.#snapshots.shift();
   }
 
+  /** The pool as it stands now, and its window up to now. */
+  look(): { stats: Snapshot; window: PoolWindow } {
+    const stats = this.pool.stats();
+    return { stats, window: this.window(stats) };
+  }
+
   /** Begins a new window now: what an action changed must not be judged by what was before it. */
   restart(): void {
     this.#snapshots.splice(0, this.#snapshots.length, this.pool.stats());

@@ -149,8 +149,7 @@ export class ResourceSampler {
 
   /** The state now, without ending the running interval. */
   peek(): ResourceOptimizationMetrics {
-    const look = (pool: PoolWatch) =>
-      quietly(() => pool.window(pool.pool.stats())) ?? pool.window();
+    const look = (pool: PoolWatch) => quietly(() => pool.look().window) ?? pool.window();
     return this.#take(look).metrics;
   }
 

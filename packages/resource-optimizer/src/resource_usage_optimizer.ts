@@ -136,6 +136,7 @@ export class ResourceUsageOptimizer implements AsyncDisposable {
         // Levels are lowered by five samples in a row.
         pressureRetryMs: 5 * resolved.sampleIntervalMs,
       },
+      () => this.#host.loop(),
       () => ({
         memory: this.#sampler.memoryLevel,
         cpu: this.#sampler.cpuLevel,
@@ -172,6 +173,9 @@ export class ResourceUsageOptimizer implements AsyncDisposable {
 
   /** Lets `admit()` see the limiter's queue, and cuts the limiter while the CPU is over its target. */
   attachLimiter(limiter: ConcurrencyLimiter): () => void {
+    if (typeof limiter?.setMaxLimit !== 'function') {
+      throw new InvalidOptionError('limiter', limiter, 'a ConcurrencyLimiter');
+    }
     const unwatch = this.#admission.watch({
       name: limiter.name,
       oldestAgeMs: () => limiter.oldestWaitMs(),
