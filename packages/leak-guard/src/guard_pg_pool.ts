@@ -5,10 +5,10 @@ import type {
   PoolStats,
 } from '@fynlo/pool-core/contract';
 import { UnsupportedError } from './errors.ts';
-import type { AcquiringEvent, LeaseObserver } from './lease_guard.ts';
 import { leaseOf } from './pg_client_lease.ts';
 import { PgPoolCounters } from './pg_pool_counters.ts';
 import type { PgClientLike, PgConnectCallback, PgPoolLike, PgRelease } from './pg_shapes.ts';
+import type { AcquiringEvent, LeaseObserver } from './pool_attachment.ts';
 
 export interface GuardPgPoolOptions {
   /** How long a reclaim waits for the statement in flight before it destroys the connection, ms. @default 10000, range 0..3600000 */

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
 import { type GuardedPgPool, guardPgPool } from './guard_pg_pool.ts';
-import type { LeaseObserver } from './lease_guard.ts';
 import { pgClientOf } from './pg_client_lease.ts';
+import type { LeaseObserver } from './pool_attachment.ts';
 
 let pool: pg.Pool;
 let guarded: GuardedPgPool;

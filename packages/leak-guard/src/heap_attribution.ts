@@ -62,18 +62,26 @@ export async function sampleGrowth(options: SamplingOptions): Promise<Culprit[]>
     };
     return profile.head;
   });
-  return head === undefined ? [] : rankCulprits(head);
+  return head === undefined ? [] : rankCulprits(head, options.kind);
 }
 
-/** Adds the sizes up by the innermost function that is the user's: neither V8's nor Node's own. */
-export function rankCulprits(head: ProfileNode): Culprit[] {
+/**
+ * Adds the sizes up by the innermost function that is the user's: neither V8's nor Node's own. Of off-heap growth the
+ * profile shows the wrappers of Buffers only: where any were made by Node's buffer module, nothing else counts.
+ */
+export function rankCulprits(head: ProfileNode, kind: SamplingOptions['kind'] = 'heap'): Culprit[] {
+  const buffers = kind === 'off-heap' ? rank(head, isBufferModule) : [];
+  return buffers.length > 0 ? buffers : rank(head, () => true);
+}
+
+function rank(head: ProfileNode, counts: (allocating: ProfileNode) => boolean): Culprit[] {
   const found = new Map<string, { name: string; site: string; bytes: number; callers: string[] }>();
   let total = 0;
   const visit = (node: ProfileNode, outer: readonly ProfileNode[]): void => {
     const path = [node, ...outer];
     const own = path.findIndex(isUsers);
     const culprit = path[own];
-    if (culprit !== undefined) {
+    if (culprit !== undefined && node.selfSize > 0 && counts(node)) {
       const site = siteOf(culprit);
       const name = culprit.callFrame.functionName || '(anonymous)';
       const entry = found.get(`${name} ${site}`) ?? {
@@ -94,7 +102,6 @@ export function rankCulprits(head: ProfileNode): Culprit[] {
   };
   visit(head, []);
   return [...found.values()]
-    .filter(({ bytes }) => bytes > 0)
     .sort((a, b) => b.bytes - a.bytes)
     .slice(0, SHOWN)
     .map(({ name, site, bytes, callers }) => ({
@@ -108,6 +115,10 @@ export function rankCulprits(head: ProfileNode): Culprit[] {
 
 function isUsers({ callFrame }: ProfileNode): boolean {
   return callFrame.url !== '' && !callFrame.url.startsWith('node:');
+}
+
+function isBufferModule({ callFrame }: ProfileNode): boolean {
+  return callFrame.url === 'node:buffer' || callFrame.url === 'node:internal/buffer';
 }
 
 function siteOf({ callFrame }: ProfileNode): string {

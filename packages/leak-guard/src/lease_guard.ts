@@ -3,60 +3,17 @@
  *
  * @module
  */
-import type {
-  AcquiredEvent,
-  EvictablePool,
-  ObservablePool,
-  PoolObserver,
-} from '@fynlo/pool-core/contract';
-import { type CapturedSite, SiteSampler } from './acquire_site.ts';
+import { SiteSampler } from './acquire_site.ts';
 import { LeakBook } from './leak_book.ts';
-import { LeaseLedger, type LeaseRecord } from './lease_ledger.ts';
+import type { LeaseRecord } from './lease_ledger.ts';
 import type { ResolvedOptions } from './options.ts';
+import { type AttachmentListener, type GuardedPool, PoolAttachment } from './pool_attachment.ts';
 import { decideProbe } from './probe_policy.ts';
 import type { HeldLease, LeakedLease, LeakGuardEvents, Origin, ReclaimOutcome } from './report.ts';
 import type { ProbeResult } from './soft_probe.ts';
 import { StallBudget } from './stall_budget.ts';
 import type { TypedEvents } from './typed_events.ts';
 import { judgeLease, type LeaseVerdict } from './verdict_policy.ts';
-
-/** A pool the guard can watch; with `reclaim` it can also act. */
-export type GuardedPool = ObservablePool & Partial<EvictablePool>;
-
-/** Told within the acquire call, while the caller's frames are on the stack; a pool without it leaves leases unnamed. */
-export interface AcquiringEvent {
-  /** The id that `acquired` and `released` will carry. */
-  readonly leaseId: number;
-  readonly label?: string;
-  /** The public function that was called: its frames and those below are none of the user's. */
-  // biome-ignore lint/complexity/noBannedTypes: Error.captureStackTrace asks for exactly this
-  readonly entry?: Function;
-}
-
-/** A pool's observer that is also told when an acquire begins. */
-export interface LeaseObserver extends PoolObserver {
-  acquiring?(event: AcquiringEvent): void;
-}
-
-/** An acquire that never ends must not be remembered for ever. */
-const MOST_PENDING_SITES = 10_000;
-/** A suspect that no probe could look into is announced as held after this. */
-const PATIENCE_MS = 5_000;
-
-interface Attachment {
-  readonly name: string;
-  readonly pool: GuardedPool;
-  readonly ledger: LeaseLedger;
-  readonly pending: Map<number, CapturedSite>;
-  readonly reclaiming: Map<number, { readonly record: LeaseRecord; leak: LeakedLease }>;
-  acquires: number;
-  unobserve: (() => void) | undefined;
-}
-
-interface Collected {
-  readonly attachment: Attachment;
-  readonly record: LeaseRecord;
-}
 
 export interface LeaseGuardDependencies {
   readonly options: ResolvedOptions;
@@ -67,16 +24,32 @@ export interface LeaseGuardDependencies {
   utilization(): number;
 }
 
-/** The ledgers, their sweep, the finalisation registry and the probes. */
+interface Watched {
+  readonly attachment: PoolAttachment;
+  readonly record: LeaseRecord;
+}
+
+/** Leases beyond the threshold, as one sweep finds them. */
+interface Census {
+  suspects: number;
+  survivors: number;
+  survivedProbes: number;
+  starved: boolean;
+}
+
+/** A suspect that no probe could look into is announced as held after this. */
+const PATIENCE_MS = 5_000;
+
+/** The sweep over all ledgers, the finalisation registry and the probes. */
 export class LeaseGuard {
-  readonly #options: ResolvedOptions;
-  readonly #events: TypedEvents<LeakGuardEvents>;
+  readonly sampler: SiteSampler;
   readonly #deps: LeaseGuardDependencies;
-  readonly #sampler: SiteSampler;
-  readonly #attachments = new Set<Attachment>();
+  readonly #options: ResolvedOptions;
+  readonly #attachments = new Set<PoolAttachment>();
+  readonly #listener: AttachmentListener;
   readonly #book = new LeakBook<LeakedLease>();
-  readonly #registry = new FinalizationRegistry<Collected>((lost) => this.#collected(lost));
-  readonly #stalls: StallBudget;
+  readonly #registry = new FinalizationRegistry<Watched>((lost) => this.#collected(lost));
+  readonly #stalls = new StallBudget(60_000);
   /**
    * Guard time: advances with each sweep, by at most two intervals. An acquire reads it for free, and a loop that stood
    * still (or a machine that slept) does not make a lease look old.
@@ -86,77 +59,79 @@ export class LeaseGuard {
   #timer: { cancel(): void } | undefined;
   #probing: Promise<ProbeResult> | undefined;
   #lastProbeAt = Number.NEGATIVE_INFINITY;
-  reclaimed = 0;
+  #reclaimed = 0;
 
   constructor(deps: LeaseGuardDependencies) {
     this.#deps = deps;
     this.#options = deps.options;
-    this.#events = deps.events;
-    this.#sampler = new SiteSampler(deps.options.level, deps.options.stackFrames);
-    this.#stalls = new StallBudget(60_000);
-  }
-
-  /** The sampler, which tracked objects share. */
-  get sampler(): SiteSampler {
-    return this.#sampler;
-  }
-
-  get openLeases(): number {
-    return sum(this.#attachments, (a) => a.ledger.size);
-  }
-
-  get leakedLeases(): number {
-    return this.#book.total;
-  }
-
-  /** Acquires since the last call, over all pools: the load that may explain growth. */
-  takeAcquires(): number {
-    const total = sum(this.#attachments, (a) => a.acquires);
-    for (const attachment of this.#attachments) attachment.acquires = 0;
-    return total;
+    this.sampler = new SiteSampler(deps.options.level, deps.options.stackFrames);
+    this.#listener = {
+      sampler: this.sampler,
+      now: () => this.#now,
+      closed: (_attachment, record) => this.#closed(record),
+      reclaimed: (leak, outcome) => this.#reclaimEnded(leak, outcome),
+    };
   }
 
   get attached(): number {
     return this.#attachments.size;
   }
 
+  get openLeases(): number {
+    return sum(this.#attachments, ({ ledger }) => ledger.size);
+  }
+
+  get leakedLeases(): number {
+    return this.#book.total;
+  }
+
+  /** Leaked leases that their pools have taken back. */
+  get reclaimedLeases(): number {
+    return this.#reclaimed;
+  }
+
+  /** Reclaims under way. */
+  get reclaiming(): number {
+    return sum(this.#attachments, (attachment) => attachment.reclaiming);
+  }
+
+  /** Leaked leases that are still out. */
+  get unreclaimed(): number {
+    return [...this.#all()].filter(({ record }) => record.leak !== undefined).length;
+  }
+
+  /** Acquires since the last call, over all pools: the load that may explain growth. */
+  takeAcquires(): number {
+    return sum(this.#attachments, (attachment) => attachment.takeAcquires());
+  }
+
   attach(pool: GuardedPool, name: string): () => void {
-    const attachment: Attachment = {
-      name,
-      pool,
-      ledger: new LeaseLedger(),
-      pending: new Map(),
-      reclaiming: new Map(),
-      acquires: 0,
-      unobserve: undefined,
-    };
+    const attachment = new PoolAttachment(pool, name, this.#listener);
     this.#attachments.add(attachment);
-    this.#observe(attachment);
+    attachment.observe();
     return () => {
       this.#attachments.delete(attachment);
-      this.#unobserve(attachment);
+      this.#forget(attachment);
     };
   }
 
   start(): void {
     if (this.#timer !== undefined) return;
-    for (const attachment of this.#attachments) this.#observe(attachment);
+    for (const attachment of this.#attachments) attachment.observe();
     this.#lastSweep = this.#options.clock.now();
     this.#schedule();
   }
 
-  /** Leaves nothing behind: no timer, no observer, no registration. The pools stay attached for a later `start()`. */
+  /** Leaves no timer, observer or registration behind. The pools stay attached for a later `start()`. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;
-    for (const attachment of this.#attachments) this.#unobserve(attachment);
+    for (const attachment of this.#attachments) this.#forget(attachment);
   }
 
   /** Arms every lease now, so that a probe can tell of the youngest as well. */
   arm(): void {
-    for (const attachment of this.#attachments) {
-      for (const record of attachment.ledger.records()) this.#arm(attachment, record);
-    }
+    for (const watched of this.#all()) this.#arm(watched);
   }
 
   /** One probe at a time. A caller who comes during one gets one of its own after it: it may know of newer losses. */
@@ -168,96 +143,46 @@ export class LeaseGuard {
     return this.#probing;
   }
 
-  async #probe(run: () => Promise<ProbeResult>): Promise<ProbeResult> {
-    // Only what was armed before can be told of by it.
-    const asked = [...this.#all()].filter(
-      ({ record }) => record.armed && record.leak === undefined,
-    );
-    const result = await run();
-    this.#lastProbeAt = this.#options.clock.now();
-    this.#stalls.spend(this.#lastProbeAt, result.stallMs);
-    if (result.conclusive) {
-      for (const { record } of asked)
-        if (record.suspectSince !== undefined) record.survivedProbes++;
-    }
-    return result;
-  }
-
   /** Looks at every open lease once. Called by the timer; tests call it with a clock of their own. */
   sweep(): void {
-    const { clock, sweepIntervalMs } = this.#options;
+    const { clock, sweepIntervalMs, probe, probeStallMsPerMinute } = this.#options;
     const now = clock.now();
     this.#now += Math.min(now - (this.#lastSweep ?? now), 2 * sweepIntervalMs);
     this.#lastSweep = now;
-    this.#sampler.tick(this.#now);
-    let suspects = 0;
-    let survivors = 0;
-    let survivedProbes = 0;
-    let starved = false;
-    for (const attachment of this.#attachments) {
-      let old = 0;
-      for (const record of attachment.ledger.records()) {
-        if (!record.armed && this.#now - record.acquiredAt >= sweepIntervalMs)
-          this.#arm(attachment, record);
-        const verdict = this.#look(attachment, record);
-        if (verdict === 'in-use' || verdict === 'leaked') continue;
-        old++;
-        if (record.survivedProbes === 0 && record.provable) suspects++;
-        else if (record.provable) {
-          survivors++;
-          survivedProbes = Math.max(survivedProbes, record.survivedProbes);
-        }
-      }
-      if (old > 0 && !starved) starved = isStarved(attachment.pool);
-    }
+    this.sampler.tick(this.#now);
+    const census = this.#takeCensus();
     const utilization = this.#deps.utilization();
-    if (this.#options.probe === 'off' || this.#probing !== undefined) return;
+    if (probe === 'off' || this.#probing !== undefined) return;
     const decision = decideProbe({
       now,
-      suspects,
-      survivors,
-      survivedProbes,
-      starved,
+      ...census,
+      utilization,
       lastProbeAt: this.#lastProbeAt,
       stallLastMinuteMs: this.#stalls.spent(now),
-      stallBudgetMs: this.#options.probeStallMsPerMinute,
-      utilization,
+      stallBudgetMs: probeStallMsPerMinute,
     });
-    // Its outcome is read from the records at the next sweep; a probe that fails is tried again then.
+    // What it brought is read from the records at the next sweep; one that fails is tried again then.
     if (decision.probe) this.probe().catch(() => undefined);
   }
 
   held(): HeldLease[] {
     return [...this.#all()]
-      .filter(({ record }) => this.#verdict(record) === 'held' || record.announced)
-      .filter(({ record }) => record.leak === undefined)
-      .map(({ attachment, record }) => this.#describeHeld(attachment, record));
+      .filter(({ record }) => record.announced && record.leak === undefined)
+      .map(({ record }) => this.#describeHeld(record));
   }
 
   leaked(): LeakedLease[] {
     return this.#book.list();
   }
 
-  /** Collected leases that are still out, and could be reclaimed. */
-  unreclaimed(): number {
-    return [...this.#all()].filter(({ record }) => record.leak !== undefined).length;
-  }
-
-  /** Reclaims under way. */
-  get reclaiming(): number {
-    return sum(this.#attachments, (a) => a.reclaiming.size);
-  }
-
   /** Reclaims what was proven leaked while `reclaim` was off, or while its pool refused. */
   reclaimProven(): void {
     for (const { attachment, record } of [...this.#all()]) {
-      if (record.leak !== undefined && !attachment.reclaiming.has(record.leaseId)) {
-        this.#reclaim(attachment, record, record.leak);
-      }
+      if (record.leak !== undefined) attachment.reclaim(record, record.leak);
     }
   }
 
-  *#all(): Generator<Collected> {
+  *#all(): Generator<Watched> {
     for (const attachment of this.#attachments) {
       for (const record of attachment.ledger.records()) yield { attachment, record };
     }
@@ -270,159 +195,109 @@ export class LeaseGuard {
     }, this.#options.sweepIntervalMs);
   }
 
-  #observe(attachment: Attachment): void {
-    if (attachment.unobserve !== undefined) return;
-    const sampler = this.#sampler;
-    const { ledger, pending } = attachment;
-    // The observer must not refer to a lease: it lives as long as the pool.
-    const observer: LeaseObserver = {
-      tracksLeases: true,
-      acquiring: function acquiring(event) {
-        if (!sampler.chosen()) return;
-        if (pending.size >= MOST_PENDING_SITES) pending.delete(pending.keys().next().value ?? -1);
-        pending.set(event.leaseId, sampler.take(event.entry ?? acquiring));
-      },
-      acquired: (event) => this.#acquired(attachment, event),
-      released: (event) => this.#released(attachment, event.leaseId),
-      rejected: (event: { readonly code: string; readonly leaseId?: number }) => {
-        if (event.leaseId !== undefined) pending.delete(event.leaseId);
-      },
-      destroyed: (event) => {
-        for (const [leaseId, { record }] of attachment.reclaiming) {
-          if (record.connectionId === event.connectionId)
-            this.#reclaimEnded(attachment, leaseId, 'destroyed');
-        }
-        const record = ledger.size > 0 ? ledger.findByConnection(event.connectionId) : undefined;
-        if (record !== undefined) this.#released(attachment, record.leaseId);
-      },
-    };
-    attachment.unobserve = attachment.pool.observe(observer);
+  #forget(attachment: PoolAttachment): void {
+    for (const record of attachment.unobserve()) this.#registry.unregister(record);
   }
 
-  #unobserve(attachment: Attachment): void {
-    attachment.unobserve?.();
-    attachment.unobserve = undefined;
-    for (const record of [...attachment.ledger.records()]) {
-      this.#registry.unregister(record);
-      attachment.ledger.close(record.leaseId);
-    }
-    attachment.pending.clear();
-    attachment.reclaiming.clear();
-  }
-
-  #acquired(attachment: Attachment, event: AcquiredEvent): void {
-    const { ledger, pending } = attachment;
-    attachment.acquires++;
-    const { leaseId, connectionId, label, lease } = event;
-    const captured = pending.size > 0 ? pending.get(leaseId) : undefined;
-    if (captured !== undefined) pending.delete(leaseId);
-    ledger.open({
-      pool: attachment.name,
-      leaseId,
-      connectionId,
-      label,
-      acquiredAt: this.#now,
-      captured,
-      site: undefined,
-      lease,
-      provable: lease !== undefined,
-      armed: lease === undefined,
-      leak: undefined,
-      suspectSince: undefined,
-      survivedProbes: 0,
-      announced: false,
-    });
-  }
-
-  #released(attachment: Attachment, leaseId: number): void {
-    const record = attachment.ledger.close(leaseId);
-    if (record === undefined) return;
-    if (record.armed && record.provable) this.#registry.unregister(record);
+  #closed(record: LeaseRecord): void {
+    if (record.armed) this.#registry.unregister(record);
     if (record.announced && record.leak === undefined) {
-      this.#events.emit('returned', this.#describeHeld(attachment, record));
+      this.#deps.events.emit('returned', this.#describeHeld(record));
     }
-    // A pool that destroys tells so in the same tick; what has not been destroyed by then has been returned.
-    if (attachment.reclaiming.has(leaseId)) {
-      setImmediate(() => this.#reclaimEnded(attachment, leaseId, 'returned'));
+  }
+
+  #takeCensus(): Census {
+    const census: Census = { suspects: 0, survivors: 0, survivedProbes: 0, starved: false };
+    for (const attachment of this.#attachments) {
+      let old = 0;
+      for (const record of attachment.ledger.records()) {
+        const age = this.#now - record.acquiredAt;
+        if (!record.armed && age >= this.#options.sweepIntervalMs)
+          this.#arm({ attachment, record });
+        const verdict = this.#look(record);
+        if (verdict === 'in-use' || verdict === 'leaked') continue;
+        old++;
+        if (!record.provable) continue;
+        if (record.survivedProbes === 0) census.suspects++;
+        else census.survivors++;
+        census.survivedProbes = Math.max(census.survivedProbes, record.survivedProbes);
+      }
+      census.starved ||= old > 0 && isStarved(attachment.pool);
     }
+    return census;
   }
 
   /**
-   * Lazy arming: nine of ten leases never live to see it, and registering all of them costs 8–12 % of a `select 1`.
+   * Lazy arming: most leases are released before it, and registering every one costs 8–12 % of a `select 1`.
    * From here on nothing of ours refers to the lease.
    */
-  #arm(attachment: Attachment, record: LeaseRecord): void {
-    if (record.captured !== undefined) {
-      record.site = this.#sampler.read(record.captured);
-      record.captured = undefined;
-    }
-    if (record.armed || record.lease === undefined) return;
+  #arm({ attachment, record }: Watched): void {
+    if (record.armed) return;
     record.armed = true;
+    record.site = this.sampler.read(record.captured);
+    record.captured = undefined;
+    if (record.lease === undefined) return;
     this.#registry.register(record.lease, { attachment, record }, record);
     record.lease = undefined;
   }
 
-  #look(attachment: Attachment, record: LeaseRecord): LeaseVerdict {
-    const verdict = this.#verdict(record);
-    if (verdict === 'suspect' || verdict === 'held') {
-      record.suspectSince ??= this.#now;
-      this.#sampler.escalate(this.#now);
-    }
-    if (verdict === 'held' && !record.announced) {
-      record.announced = true;
-      this.#events.emit('held', this.#describeHeld(attachment, record));
-    }
-    return verdict;
-  }
-
-  #verdict(record: LeaseRecord): LeaseVerdict {
-    return judgeLease({
+  #look(record: LeaseRecord): LeaseVerdict {
+    const verdict = judgeLease({
       heldMs: this.#now - record.acquiredAt,
       thresholdMs: this.#options.leakDetectionThresholdMs,
       collected: record.leak !== undefined,
       provable: record.provable && this.#options.probe !== 'off',
       survivedProbes: record.survivedProbes,
-      suspectMs: record.suspectSince === undefined ? 0 : this.#now - record.suspectSince,
+      suspectMs: this.#now - (record.suspectSince ?? this.#now),
       patienceMs: PATIENCE_MS,
     });
+    if (verdict === 'suspect' || verdict === 'held') {
+      record.suspectSince ??= this.#now;
+      this.sampler.escalate(this.#now);
+    }
+    if (verdict === 'held' && !record.announced) {
+      record.announced = true;
+      this.#deps.events.emit('held', this.#describeHeld(record));
+    }
+    return verdict;
   }
 
-  #collected({ attachment, record }: Collected): void {
+  async #probe(run: () => Promise<ProbeResult>): Promise<ProbeResult> {
+    // Only leases that were armed before can be told of by it, and only suspects are counted as having survived it.
+    const asked = [...this.#all()].filter(
+      ({ record }) => record.armed && record.suspectSince !== undefined,
+    );
+    const result = await run();
+    this.#lastProbeAt = this.#options.clock.now();
+    this.#stalls.spend(this.#lastProbeAt, result.stallMs);
+    if (result.conclusive) for (const { record } of asked) record.survivedProbes++;
+    return result;
+  }
+
+  /** The collector's word: nobody can reach the lease. */
+  #collected({ attachment, record }: Watched): void {
     if (attachment.ledger.get(record.leaseId) !== record || record.leak !== undefined) return;
-    this.#sampler.escalate(this.#now);
+    this.sampler.escalate(this.#now);
+    const take = this.#options.reclaim === 'proven' && attachment.pool.reclaim !== undefined;
     const place = `${record.pool} ${record.site?.at ?? record.label ?? ''}`;
-    const willReclaim = this.#options.reclaim === 'proven' && attachment.pool.reclaim !== undefined;
     const leak = this.#book.enter(place, (occurrences) =>
-      this.#describeLeak(record, occurrences, willReclaim ? 'pending' : 'none'),
+      this.#describeLeak(record, occurrences, take ? 'pending' : 'none'),
     );
     record.leak = leak;
-    this.#events.emit('leak', leak);
-    if (willReclaim) this.#reclaim(attachment, record, leak);
+    this.#deps.events.emit('leak', leak);
+    if (take) attachment.reclaim(record, leak);
   }
 
-  #reclaim(attachment: Attachment, record: LeaseRecord, leak: LeakedLease): void {
-    attachment.reclaiming.set(record.leaseId, { record, leak });
-    const reason = `leaked: acquired at ${record.site?.at ?? 'an unsampled place'}, unreachable`;
-    const accepted = attachment.pool.reclaim?.(record.leaseId, reason) ?? false;
-    if (!accepted) attachment.reclaiming.delete(record.leaseId);
+  #reclaimEnded(leak: LeakedLease, outcome: ReclaimOutcome): void {
+    this.#reclaimed++;
+    const later = { ...leak, reclaim: outcome };
+    this.#book.amend(leak, later);
+    this.#deps.events.emit('reclaimed', later);
   }
 
-  #reclaimEnded(attachment: Attachment, leaseId: number, outcome: ReclaimOutcome): void {
-    const ended = attachment.reclaiming.get(leaseId);
-    if (ended === undefined) return;
-    attachment.reclaiming.delete(leaseId);
-    this.reclaimed++;
-    const later = { ...ended.leak, reclaim: outcome };
-    this.#book.amend(ended.leak, later);
-    this.#events.emit('reclaimed', later);
-  }
-
-  #describeHeld(attachment: Attachment, record: LeaseRecord): HeldLease {
+  #describeHeld(record: LeaseRecord): HeldLease {
     return {
-      pool: attachment.name,
-      leaseId: record.leaseId,
-      connectionId: record.connectionId,
-      ...origin(record),
+      ...identity(record),
       heldMs: this.#now - record.acquiredAt,
       proven: record.survivedProbes > 0,
     };
@@ -431,10 +306,7 @@ export class LeaseGuard {
   #describeLeak(record: LeaseRecord, occurrences: number, reclaim: ReclaimOutcome): LeakedLease {
     return {
       type: 'lease',
-      pool: record.pool,
-      leaseId: record.leaseId,
-      connectionId: record.connectionId,
-      ...origin(record),
+      ...identity(record),
       heldMs: this.#now - record.acquiredAt,
       detectedAt: this.#options.clock.wallNow(),
       occurrences,
@@ -443,11 +315,13 @@ export class LeaseGuard {
   }
 }
 
-function origin(record: LeaseRecord): Origin {
-  return { site: record.site?.at, stack: record.site?.stack ?? [], label: record.label };
+type Identity = Origin & Pick<LeakedLease, 'pool' | 'leaseId' | 'connectionId'>;
+
+function identity({ pool, leaseId, connectionId, site, label }: LeaseRecord): Identity {
+  return { pool, leaseId, connectionId, site: site?.at, stack: site?.stack ?? [], label };
 }
 
-function isStarved(pool: ObservablePool): boolean {
+function isStarved(pool: GuardedPool): boolean {
   const { waiting, idle } = pool.stats();
   return waiting > 0 && idle === 0;
 }

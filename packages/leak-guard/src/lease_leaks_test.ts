@@ -139,7 +139,7 @@ test('a checkout held on purpose is told once as held, never taken, and told whe
   const others = await Promise.all(Array.from({ length: 3 }, () => pool.connect()));
   const waiting = pool.connect();
   await expect.poll(() => held.length, SOON).toBe(4);
-  await expect.poll(() => guard.getMemoryStats().probes, SOON).toBeGreaterThan(3);
+  await expect.poll(() => guard.getMemoryStats().probes, SOON).toBeGreaterThan(1);
   expect(held.every((lease) => lease.proven)).toBe(true);
   expect(held).toHaveLength(4);
   expect(leaks).toEqual([]);

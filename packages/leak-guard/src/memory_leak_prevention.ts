@@ -3,7 +3,7 @@ import { GcWatch, type MemoryFloor } from './gc_watch.ts';
 import { sampleGrowth } from './heap_attribution.ts';
 import { HeapSnapshots } from './heap_snapshot.ts';
 import { collectGarbage } from './inspector_session.ts';
-import { type GuardedPool, LeaseGuard } from './lease_guard.ts';
+import { LeaseGuard } from './lease_guard.ts';
 import { heapLimitBytes, processLimitBytes } from './memory_limit_reading.ts';
 import { MemoryMonitor } from './memory_monitor.ts';
 import { ObjectTracker, type Tracker } from './object_tracker.ts';
@@ -12,6 +12,7 @@ import {
   type ResolvedOptions,
   resolveOptions,
 } from './options.ts';
+import type { GuardedPool } from './pool_attachment.ts';
 import { prevent } from './prevention.ts';
 import type { LeakGuardEvents, LeakReport, MemoryStats, PreventionResult } from './report.ts';
 import { type ProbeOptions, type ProbeResult, probe } from './soft_probe.ts';
@@ -164,8 +165,8 @@ export class MemoryLeakPrevention implements AsyncDisposable {
       leaked: () => this.#leases.leakedLeases,
       openLeases: () => this.#leases.openLeases,
       probe: async () => (await this.#probeNow()).conclusive,
-      unreclaimed: () => this.#leases.unreclaimed(),
-      reclaimed: () => this.#leases.reclaimed,
+      unreclaimed: () => this.#leases.unreclaimed,
+      reclaimed: () => this.#leases.reclaimedLeases,
       reclaim: () => this.#leases.reclaimProven(),
       settled: () => this.#reclaimsSettled(),
       collectGarbage,
@@ -190,7 +191,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
       openLeases: this.#leases.openLeases,
       heldLeases: this.#leases.held().length,
       leakedLeases: this.#leases.leakedLeases,
-      reclaimedLeases: this.#leases.reclaimed,
+      reclaimedLeases: this.#leases.reclaimedLeases,
       trackedObjects: this.#objects.openCount,
       lostObjects: this.#objects.lostCount,
       caches: this.#caches.byName(),
