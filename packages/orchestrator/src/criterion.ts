@@ -1,3 +1,5 @@
+import type { ScenarioName } from './scenario.ts';
+
 export type Verdict = 'pass' | 'fail' | 'inconclusive' | 'skipped';
 
 export type CriterionOperator = '<' | '<=' | '>' | '>=' | '=' | 'within';
@@ -6,7 +8,7 @@ export type CriterionOperator = '<' | '<=' | '>' | '>=' | '=' | 'within';
 export interface CriterionDefinition {
   /** Stable, kebab-case. */
   readonly id: string;
-  readonly scenario: string;
+  readonly scenario: ScenarioName;
   readonly metric: string;
   /** Which number of the distribution decides: `p95`, `mean`, `peak`, `count`, … */
   readonly statistic: string;
@@ -39,7 +41,7 @@ export interface CriterionMeasurement {
 /** A demand, what was measured, and what follows. Computed by `judge`, never written by hand. */
 export interface Criterion {
   readonly id: string;
-  readonly scenario: string;
+  readonly scenario: ScenarioName;
   readonly metric: string;
   readonly statistic: string;
   readonly op: CriterionOperator;
@@ -61,7 +63,7 @@ export interface Criterion {
  * import { judge } from '@fynlo/orchestrator';
  *
  * const fast = {
- *   id: 'response-time', scenario: 'mine', metric: 'response time', statistic: 'p95',
+ *   id: 'response-time', scenario: 'scaling', metric: 'response time', statistic: 'p95',
  *   op: '<', threshold: 5, unit: 'ms', hostSensitive: true,
  * } as const;
  * assert.equal(judge(fast, { measured: 3.2, samples: 4000 }).verdict, 'pass');

@@ -3,7 +3,7 @@ import { type CriterionDefinition, judge, overallVerdict, wanted } from './crite
 
 const latency: CriterionDefinition = {
   id: 'response-time-low',
-  scenario: 'dynamic-pool-scaling',
+  scenario: 'scaling',
   metric: 'response time',
   statistic: 'p95',
   op: '<',

@@ -31,6 +31,11 @@ export class PoolSampler {
     this.#timer.unref();
   }
 
+  /** The last look taken. */
+  get latest(): PoolSample {
+    return this.samples.at(-1) ?? this.sample();
+  }
+
   sample(): PoolSample {
     const sample = look(this.#pool.stats(), this.#activity);
     this.samples.push(sample);

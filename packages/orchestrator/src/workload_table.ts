@@ -11,7 +11,11 @@ export interface WorkloadTable {
 }
 
 /** Products of a shop, as the service this came from reads them: an integer key, a name, a price, some text. */
-export async function createWorkloadTable(url: string, rows: number): Promise<WorkloadTable> {
+export async function createWorkloadTable(
+  url: string,
+  rows: number,
+  detailBytes: number,
+): Promise<WorkloadTable> {
   const schema = `fynlo_run_${randomBytes(6).toString('hex')}`;
   const name = `${schema}.items`;
   await withClient(url, async (client) => {
@@ -20,8 +24,8 @@ export async function createWorkloadTable(url: string, rows: number): Promise<Wo
       `create table ${name} (id integer primary key, name text not null, price integer not null, details text not null)`,
     );
     await client.query(
-      `insert into ${name} select n, 'item ' || n, n % 997, repeat(md5(n::text), 4) from generate_series(1, $1::int) n`,
-      [rows],
+      `insert into ${name} select n, 'item ' || n, n % 997, repeat(md5(n::text), $2::int) from generate_series(1, $1::int) n`,
+      [rows, Math.ceil(detailBytes / 32)],
     );
     await client.query(`analyze ${name}`);
   });
