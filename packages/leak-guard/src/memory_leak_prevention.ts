@@ -71,7 +71,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
     this.#leases = new LeaseGuard({
       options: this.#options,
       events: this.#events,
-      probe: () => this.#probe({}),
+      probe: () => this.#probe({ signal: this.#abort.signal }),
       utilization: () => {
         const now = performance.eventLoopUtilization();
         const { utilization } = performance.eventLoopUtilization(now, this.#loop);
@@ -251,7 +251,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
 
   async #probe(options: ProbeOptions): Promise<ProbeResult> {
     const kind = this.#options.probe === 'full' ? 'full' : 'soft';
-    const result = await probe({ ...options, kind, signal: this.#abort.signal });
+    const result = await probe({ ...options, kind });
     this.#probes++;
     this.#probeStallMs += result.stallMs;
     return result;

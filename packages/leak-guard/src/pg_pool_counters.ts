@@ -14,6 +14,7 @@ export class PgPoolCounters {
   timeouts = 0;
   rejections = 0;
   created = 0;
+  createFailures = 0;
   readonly destroyed: Partial<Record<DestroyReason, number>> = {};
   readonly #wait = createHistogram();
   readonly #use = createHistogram();
@@ -60,7 +61,7 @@ export class PgPoolCounters {
       acquireAborts: 0,
       acquireRejections: this.rejections,
       created: this.created,
-      createFailures: 0,
+      createFailures: this.createFailures,
       destroyed: { ...this.destroyed },
       scaleUps: 0,
       scaleDowns: 0,
