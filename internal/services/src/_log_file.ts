@@ -1,4 +1,5 @@
 import { open, stat } from 'node:fs/promises';
+import { StringDecoder } from 'node:string_decoder';
 
 /** How often the file is looked at while somebody waits for a line. */
 const POLL_MS = 15;
@@ -11,6 +12,7 @@ export class LogFile {
   readonly path: string;
   #followed = 0;
   #rest = '';
+  readonly #decoder = new StringDecoder('utf8');
   #follower: NodeJS.Timeout | undefined;
   #listener: ((line: string) => void) | undefined;
   #reading: Promise<void> = Promise.resolve();
@@ -29,19 +31,8 @@ export class LogFile {
 
   /** What was written after `from`; the last 64 KiB of it. */
   async read(from: number): Promise<string> {
-    const size = await this.length();
-    const begin = Math.max(from, size - 65_536);
-    if (size <= begin) return '';
-    const file = await open(this.path, 'r');
-    try {
-      const { buffer, bytesRead } = await file.read({
-        buffer: Buffer.alloc(size - begin),
-        position: begin,
-      });
-      return buffer.toString('utf8', 0, bytesRead);
-    } finally {
-      await file.close();
-    }
+    const { data } = await this.#bytes(Math.max(from, (await this.length()) - 65_536));
+    return data.toString('utf8');
   }
 
   /** The last lines, for a message. */
@@ -88,10 +79,23 @@ export class LogFile {
 
   async #forward(): Promise<void> {
     if (this.#listener === undefined) return;
-    const text = await this.read(this.#followed).catch(() => '');
-    this.#followed = await this.length();
-    const lines = (this.#rest + text).split('\n');
+    const { data, end } = await this.#bytes(this.#followed);
+    this.#followed = end;
+    const lines = (this.#rest + this.#decoder.write(data)).split('\n');
     this.#rest = lines.pop() ?? '';
     for (const line of lines) this.#listener(line);
+  }
+
+  async #bytes(from: number): Promise<{ data: Buffer; end: number }> {
+    const size = await this.length();
+    if (size <= from) return { data: Buffer.alloc(0), end: from };
+    const file = await open(this.path, 'r');
+    try {
+      const buffer = Buffer.alloc(size - from);
+      const { bytesRead } = await file.read({ buffer, position: from });
+      return { data: buffer.subarray(0, bytesRead), end: from + bytesRead };
+    } finally {
+      await file.close();
+    }
   }
 }

@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readdir } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
@@ -248,18 +249,26 @@ test('`await using` stops it', async () => {
 });
 
 test('a setting that the server refuses is in the error, with what to do, and no folder stays', async () => {
-  const ours = async (): Promise<string[]> =>
-    (await readdir(tmpdir())).filter((name) => name.startsWith('fynlo-pg-'));
-  const before = new Set(await ours());
-  const failure = await startPostgres({ external: false, settings: { work_mem: 'lots' } }).catch(
-    (error: unknown) => error,
-  );
-  expect(failure).toBeInstanceOf(ServiceStartError);
-  expect(failure).toMatchObject({ code: 'ERR_SERVICE_START', service: 'PostgreSQL' });
-  expect(String(failure)).toContain('invalid value for parameter "work_mem": "lots"');
-  expect(String(failure)).toContain('set DATABASE_URL');
-  // Other test files start servers too; a folder of a failed start would hold a log with that very line.
-  await expect.poll(async () => (await ours()).filter((name) => !before.has(name))).toEqual([]);
+  const temporary = await mkdtemp(join(tmpdir(), 'failed-'));
+  try {
+    await chmod(temporary, 0o1777);
+    vi.stubEnv('TMPDIR', temporary);
+    const lines: string[] = [];
+    const failure = await startPostgres({
+      external: false,
+      settings: { work_mem: 'lots' },
+      log: (line) => lines.push(line),
+    }).catch((error: unknown) => error);
+    expect(failure).toBeInstanceOf(ServiceStartError);
+    expect(failure).toMatchObject({ code: 'ERR_SERVICE_START', service: 'PostgreSQL' });
+    expect(lines.join('\n')).toContain(`${temporary}/fynlo-pg-`);
+    expect(String(failure)).toContain('invalid value for parameter "work_mem": "lots"');
+    expect(String(failure)).toContain('set DATABASE_URL');
+    expect(await readdir(temporary)).toEqual([]);
+  } finally {
+    vi.unstubAllEnvs();
+    await rm(temporary, { recursive: true });
+  }
 });
 
 describe('DATABASE_URL', () => {
