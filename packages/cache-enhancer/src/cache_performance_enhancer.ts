@@ -141,13 +141,18 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
         return this.#askSoftly(entry, this.#join(key, loader, options), began);
       }
     }
-    return this.#answer(this.#join(key, loader, options), began);
+    const flight = this.#join(key, loader, options);
+    if (flight.given !== undefined) {
+      this.#countLocal(began, flight.given.source === 'stale');
+      return flight.given.value;
+    }
+    return this.#answer(flight, began);
   }
 
   #join(key: string, loader: Loader<unknown>, options: ResolvedEntryOptions): Flight {
     const flight = this.#engine.flights.get(key);
     if (flight === undefined) return this.#engine.fly(key, loader, options);
-    this.#engine.recorder.joined++;
+    if (flight.given === undefined) this.#engine.recorder.joined++;
     return flight;
   }
 
@@ -189,9 +194,9 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
       // Hits stay cheap while the refresh is under way.
       entry.refreshAt = Math.max(entry.refreshAt, Math.min(entry.freshUntil, now + QUIET_MS));
       const flight = this.#engine.fly(entry.key, loader, options, entry.version);
-      flight.answer.catch(() => {
-        entry.quietUntil = now + QUIET_MS;
-      });
+      flight.failed = () => {
+        entry.quietUntil = this.#engine.options.clock.now() + QUIET_MS;
+      };
     }
     this.#countLocal(now, now >= entry.freshUntil || !this.#proven(entry, now));
     return entry.value;

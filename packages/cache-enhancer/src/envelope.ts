@@ -1,7 +1,7 @@
 /**
  * What stands at a key in Redis: a value with what must be known to judge it, or the lease of whoever is loading it.
  *
- * `v<version>;<fresh until>;<grace>;<load time>;<tags>\n<text>` and `L<token>;`. Text, not a hash, so that one MGET reads a
+ * `v<version>;<fresh until>;<grace>;<load time>;<tags>\n<text>` and `L<token>;<tags>`. Text, not a hash, so that one MGET reads a
  * batch; the version first, so that a script can compare it with GETRANGE without copying the value.
  */
 export interface Envelope {
@@ -20,10 +20,15 @@ export interface Envelope {
 
 export type Stored =
   | { kind: 'value'; envelope: Envelope }
-  | { kind: 'lease' }
+  | { kind: 'lease'; head: string; tags: ReadonlyMap<string, string> }
   | { kind: 'unknown' };
 
 export const NO_TAGS: ReadonlyMap<string, string> = new Map();
+
+/** The form of a tag's name in lists of tags. */
+export function tagName(tag: string): string {
+  return encodeURIComponent(tag);
+}
 
 export function leaseOf(token: string): string {
   return `L${token};`;
@@ -37,14 +42,18 @@ export function headOf(version: string): string {
 export function encodeEnvelope(e: Envelope): string {
   let tags = '';
   for (const [tag, stamp] of e.tags) {
-    tags += `${tags === '' ? '' : ','}${encodeURIComponent(tag)}=${stamp}`;
+    tags += `${tags === '' ? '' : ','}${tagName(tag)}=${stamp}`;
   }
   const head = `${e.freshUntilMs.toString(36)};${e.graceMs.toString(36)};${e.loadMs.toString(36)}`;
   return `${headOf(e.version)}${head};${tags}\n${e.text ?? ''}`;
 }
 
 export function decodeStored(raw: string): Stored {
-  if (raw.startsWith('L')) return { kind: 'lease' };
+  if (raw.startsWith('L')) {
+    const head = raw.slice(0, raw.indexOf(';') + 1);
+    const list = raw.slice(head.length);
+    return { kind: 'lease', head, tags: list === '' ? NO_TAGS : parseTags(list) };
+  }
   const end = raw.indexOf('\n');
   if (!raw.startsWith('v') || end < 0) return { kind: 'unknown' };
   const [version, fresh, grace, load, tags] = raw.slice(1, end).split(';');

@@ -15,6 +15,10 @@ export class Flight {
   readonly answer: Promise<Answer>;
   /** While it only waits for another process it will read again anyway, and may be joined whatever happens. */
   waiting = false;
+  /** What was given, from then on; who comes later need not wait for a promise. */
+  given: Answer | undefined;
+  /** Told of a failure, also of one after the answer. */
+  failed: (() => void) | undefined;
   #resolve: (answer: Answer) => void = () => undefined;
   #reject: (error: unknown) => void = () => undefined;
 
@@ -38,10 +42,12 @@ export class Flight {
 
   /** Callers go on; the flight may go on too. Only the first answer counts. */
   give(value: unknown, source: Source): void {
-    this.#resolve({ value, source });
+    this.given ??= { value, source };
+    this.#resolve(this.given);
   }
 
   fail(error: unknown): void {
+    this.failed?.();
     this.#reject(error);
   }
 }

@@ -62,7 +62,7 @@ export class Invalidator {
       ...tags.map((tag) => this.#level.tagKey(tag)),
     ];
     this.#forget(redisKeys);
-    if (this.#link().state === 'idle') {
+    if (this.#link().state === 'idle' || this.#link().state === 'connecting') {
       await begin();
       this.#forget(redisKeys);
     }

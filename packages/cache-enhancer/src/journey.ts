@@ -103,7 +103,12 @@ export class Journey {
       await this.#filler.underLease(flight, acquired.lease, acquired.stamps);
       return 'done';
     }
-    if (stored.kind === 'lease') return 'wait';
+    if (stored.kind === 'lease') {
+      if (await this.#tagsHold(key, [], stored.tags, read.stamps)) return 'wait';
+      // A tag was invalidated since that load began: nobody wants its result any more.
+      await level.release(key, stored.head);
+      return 'again';
+    }
     if (stored.kind === 'unknown')
       return this.#discard(key, read, new TypeError('not a value of this cache'));
     const { envelope } = stored;

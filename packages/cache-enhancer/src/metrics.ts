@@ -7,7 +7,7 @@ export interface CacheMetrics {
   timestamp: number;
   /** Calls of getOrSet and get, and keys of getMany. */
   requests: number;
-  /** By where the value came from. */
+  /** By where the value came from; a load or reply that was just arriving counts as local. */
   hits: { local: number; redis: number };
   /** Requests for which a loader had to run, or that found nothing. Those that joined a running load are among them. */
   misses: number;
@@ -42,7 +42,7 @@ export interface CacheMetrics {
   /** Estimated heap bytes of the in-process level. */
   localBytes: number;
   maxLocalBytes: number;
-  /** Of all requests, in milliseconds, as the caller saw it. After the first 64, one local hit in 256 is timed and weighted. */
+  /** Of all requests, in milliseconds, as the caller saw it. After the first 1024, one local hit in 256 is timed and weighted. */
   latency: LatencySummary;
   latencyBy: { local: LatencySummary; redis: LatencySummary; load: LatencySummary };
   redisState: 'idle' | 'connecting' | 'ready' | 'down' | 'closed';
@@ -62,10 +62,10 @@ export interface Answer {
   source: Source;
 }
 
-const ALL_TIMED = 64;
+const ALL_TIMED = 1024;
 const SAMPLE = 256;
 
-/** Whether the next local hit is timed: the first 64, then one in 256. Reading the clock twice would be most of a hit's cost. */
+/** Whether the next local hit is timed: the first 1024, then one in 256. Reading the clock twice would be most of a hit's cost. */
 export function isTimed(localHits: number): boolean {
   return localHits < ALL_TIMED || localHits % SAMPLE === 0;
 }

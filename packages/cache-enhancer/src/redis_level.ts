@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { decodeStored, leaseOf, type Stored } from './envelope.ts';
+import { decodeStored, leaseOf, type Stored, tagName } from './envelope.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { RedisLink } from './redis_link.ts';
 import type { ScriptedRedis } from './redis_scripts.ts';
@@ -98,6 +98,7 @@ export class RedisLevel {
         this.#options.leaseMs,
         this.token(),
         STAMP_TTL_MS,
+        ...tags.map(tagName),
       ),
     );
     const [there, ...stamps] = reply as (string | null)[];

@@ -8,13 +8,15 @@ import type { Redis } from 'ioredis';
  * Redis 7.0: without it another node's invalidation of a value that this node filled sends nothing.
  */
 const SCRIPTS = {
-  /** Takes the lease of an absent key and creates missing tag stamps. Replies {value or false, stamps…}. */
+  /**
+   * Takes the lease of an absent key, noting in it the stamps of its tags, the missing ones created. ARGV[5] and on are the names of the
+   * tags. Replies {what is there or false, stamps…}.
+   */
   fynloAcquire: `
 local there = redis.call('GET', KEYS[1])
 if there then return {there} end
-redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
-redis.call('EXISTS', KEYS[1])
 local reply = {false}
+local lease = ARGV[1]
 for i = 2, #KEYS do
   local stamp = redis.call('GET', KEYS[i])
   if not stamp then
@@ -23,7 +25,11 @@ for i = 2, #KEYS do
     redis.call('EXISTS', KEYS[i])
   end
   reply[i] = stamp
+  if i > 2 then lease = lease .. ',' end
+  lease = lease .. ARGV[i + 3] .. '=' .. stamp
 end
+redis.call('SET', KEYS[1], lease, 'PX', ARGV[2])
+redis.call('EXISTS', KEYS[1])
 return reply`,
   /** Reads or creates the stamps of KEYS, all of them tags. */
   fynloStamps: `

@@ -8,7 +8,7 @@ const STRING_HEADER = 16;
 /**
  * Bytes a JSON-like value holds in the heap, estimated. Text is counted at one byte a character while it fits Latin-1, two
  * otherwise; hidden classes are shared and not counted; strings that several values share are counted each time, so the
- * estimate errs to the high side. Iterative: a deep value must not overflow the stack.
+ * estimate errs to the high side, up to twofold for long arrays of fractions. Iterative: a deep value must not overflow the stack.
  */
 export function valueSize(value: unknown): number {
   let bytes = 0;
@@ -40,7 +40,9 @@ function ownSize(value: unknown, open: unknown[]): number {
   if (value === null) return 0;
   if (ArrayBuffer.isView(value)) return value.byteLength + 96;
   if (Array.isArray(value)) {
-    for (const item of value) if (isCounted(item)) open.push(item);
+    // V8 packs an array of numbers without an object for each.
+    if (typeof value[0] !== 'number')
+      for (const item of value) if (isCounted(item)) open.push(item);
     return ARRAY_HEADER + value.length * POINTER;
   }
   let bytes = OBJECT_HEADER;
