@@ -109,7 +109,11 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
     const entry = local.get(key);
     if (entry !== undefined && entry.epoch === coherence.epoch) {
       const now = clock.now();
-      if (now < entry.refreshAt && (now < coherence.until || now < entry.provenUntil)) {
+      if (
+        now < entry.refreshAt &&
+        (now < coherence.until || now < entry.provenUntil) &&
+        (options?.tags === undefined || covers(entry.tags, options.tags))
+      ) {
         if (entry.uses < MAX_USES) entry.uses++;
         recorder.localHits++;
         if (timed >= 0) recorder.localHit(clock.now() - timed);
@@ -132,7 +136,7 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
     const options = resolveEntryOptions(given, engine.options);
     const began = engine.options.clock.now();
     engine.recorder.distinct.add(key);
-    if (entry !== undefined && began < entry.staleUntil) {
+    if (entry !== undefined && began < entry.staleUntil && covers(entry.tags, options.tags)) {
       if (this.#proven(entry, began)) return this.#serveAndRefresh(entry, loader, options, began);
       if (entry.graceMs > 0) {
         // Redis is not there to prove it: grace covers that, and the answer does not wait.
@@ -151,7 +155,9 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
 
   #join(key: string, loader: Loader<unknown>, options: ResolvedEntryOptions): Flight {
     const flight = this.#engine.flights.get(key);
-    if (flight === undefined) return this.#engine.fly(key, loader, options);
+    if (flight === undefined || !covers(flight.options.tags, options.tags)) {
+      return this.#engine.fly(key, loader, options);
+    }
     if (flight.given === undefined) this.#engine.recorder.joined++;
     return flight;
   }
@@ -447,4 +453,10 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
   #open(operation: string): void {
     if (this.#engine.closed) throw new CacheClosedError(operation, this.#engine.options.namespace);
   }
+}
+
+/** What was stored under fewer tags than the caller wants it to obey is not for this caller: an invalidation would miss it. */
+function covers(had: readonly string[], wanted: readonly string[]): boolean {
+  for (const tag of wanted) if (!had.includes(tag)) return false;
+  return true;
 }

@@ -48,12 +48,18 @@ test('a tag of 2 000 keys is invalidated with one command', async () => {
   expect(runs).toBe(2000);
 });
 
-test('a value stored under fewer tags than the caller wants is loaded anew', async () => {
-  const cache = await fixture.node({ maxLocalBytes: 0 });
-  await cache.getOrSet('k', () => 'untagged');
-  expect(await cache.getOrSet('k', () => 'tagged', { tags: ['t'] })).toBe('tagged');
-  expect(await cache.getOrSet('k', () => 'again', { tags: ['t'] })).toBe('tagged');
-});
+test.each([
+  ['in Redis', { maxLocalBytes: 0 }],
+  ['in the process', {}],
+])(
+  'a value stored under fewer tags than the caller wants is loaded anew (%s)',
+  async (_name, settings) => {
+    const cache = await fixture.node(settings);
+    await cache.getOrSet('k', () => 'untagged');
+    expect(await cache.getOrSet('k', () => 'tagged', { tags: ['t'] })).toBe('tagged');
+    expect(await cache.getOrSet('k', () => 'again', { tags: ['t'] })).toBe('tagged');
+  },
+);
 
 test('a lost tag stamp costs a reload, and never revives an old value', async () => {
   const cache = await fixture.node({ maxLocalBytes: 0 });

@@ -40,9 +40,8 @@ function ownSize(value: unknown, open: unknown[]): number {
   if (value === null) return 0;
   if (ArrayBuffer.isView(value)) return value.byteLength + 96;
   if (Array.isArray(value)) {
-    // V8 packs an array of numbers without an object for each.
-    if (typeof value[0] !== 'number')
-      for (const item of value) if (isCounted(item)) open.push(item);
+    // V8 packs some arrays of fractions without an object for each, and some not (seen both ways for the same text).
+    for (const item of value) if (isCounted(item)) open.push(item);
     return ARRAY_HEADER + value.length * POINTER;
   }
   let bytes = OBJECT_HEADER;
