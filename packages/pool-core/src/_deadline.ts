@@ -25,11 +25,12 @@ export function deadline(clock: Clock, ms: number, fn: () => void): Timer {
 /** One timer for many: it fires at the soonest time asked for. */
 export class SoonestTimer {
   readonly #clock: Clock;
-  readonly #fn: () => void;
+  readonly #fn: (lateMs: number) => void;
   #timer: Timer | undefined;
   #at: number = Number.POSITIVE_INFINITY;
 
-  constructor(clock: Clock, fn: () => void) {
+  /** @param fn told how late it is called. */
+  constructor(clock: Clock, fn: (lateMs: number) => void) {
     this.#clock = clock;
     this.#fn = fn;
   }
@@ -51,7 +52,7 @@ export class SoonestTimer {
     this.#timer = deadline(this.#clock, Math.max(0, at - now), () => {
       this.#timer = undefined;
       this.#at = Number.POSITIVE_INFINITY;
-      this.#fn();
+      this.#fn(this.#clock.now() - at);
     });
   }
 

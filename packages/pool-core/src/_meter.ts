@@ -28,10 +28,12 @@ export class Meter {
   /** Running mean of the connect time, ms; undefined before the first connect. */
   connectMs: number | undefined = undefined;
 
+  /** When a lease last ended (monotonic ms). */
+  lastReleaseAt = 0;
+
   #leased = 0;
   #leasedSince = 0;
   #leasedMs = 0;
-  #leasedAtSum = 0;
 
   /** A lease began that followed no other on its connection in the same tick. */
   leaseBegan(now: number): void {
@@ -45,19 +47,16 @@ export class Meter {
     this.#leasedMs += this.#leased * (now - this.#leasedSince);
     this.#leasedSince = now;
     this.#leased--;
-    // Sums of floats drift; here the truth is known.
-    if (this.#leased === 0) this.#leasedAtSum = 0;
   }
 
-  granted(now: number, waitedMs: number): void {
+  granted(waitedMs: number): void {
     this.acquires++;
-    this.#leasedAtSum += now;
     this.wait.record(waitedMs);
   }
 
   returned(leasedAt: number, heldMs: number): void {
     this.releases++;
-    this.#leasedAtSum -= leasedAt;
+    this.lastReleaseAt = leasedAt + heldMs;
     this.use.record(heldMs);
     const mean = this.holdMs;
     this.holdMs = mean === undefined ? heldMs : mean + ALPHA * (heldMs - mean);
@@ -77,10 +76,5 @@ export class Meter {
   /** Connection-milliseconds leased since the pool was made; the difference of two readings over time is L. */
   leasedMs(now: number): number {
     return this.#leasedMs + this.#leased * (now - this.#leasedSince);
-  }
-
-  /** The mean age of the leases that are out, ms; 0 when none is. */
-  meanAgeMs(now: number): number {
-    return this.#leased === 0 ? 0 : now - this.#leasedAtSum / this.#leased;
   }
 }

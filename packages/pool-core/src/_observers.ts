@@ -19,6 +19,7 @@ const CHANNELS: Readonly<Record<Fact, Channel>> = {
   destroyed: channel('fynlo:pool:destroyed'),
   scaled: channel('fynlo:pool:scaled'),
   stateChanged: channel('fynlo:pool:stateChanged'),
+  reclaimed: channel('fynlo:pool:reclaimed'),
   closed: channel('fynlo:pool:closed'),
 };
 const { acquired: ACQUIRED, released: RELEASED } = CHANNELS;

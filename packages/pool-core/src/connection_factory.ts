@@ -12,7 +12,9 @@ export type ConnectErrorKind =
   /** Trying again changes nothing (wrong password, no such database): waiters are told at once. */
   | 'fatal'
   /** The server has no room for one more: the ceiling comes down, waiters are served by what is there. */
-  | 'server-limit';
+  | 'server-limit'
+  /** It says nothing of the server (a hook's own error): one waiter is told, and nothing else changes. */
+  | 'unrelated';
 
 /** Nothing: as good as new. A reason: to be destroyed. */
 // biome-ignore lint/suspicious/noConfusingVoidType: a hook without a return statement is the common one

@@ -20,7 +20,13 @@
  */
 
 /** Where a connection is in its life. The states of all connections sum to the pool's size. */
-export type ConnectionState = 'connecting' | 'idle' | 'leased' | 'resetting' | 'probing' | 'closing';
+export type ConnectionState =
+  | 'connecting'
+  | 'idle'
+  | 'leased'
+  | 'resetting'
+  | 'probing'
+  | 'closing';
 
 /** How the pool stands towards its server. `suspect`: the last connect failed; `down`: one prober asks, waiters wait. */
 export type PoolState = 'ready' | 'suspect' | 'down' | 'recovering' | 'closing' | 'closed';
@@ -143,6 +149,8 @@ export interface PoolObserver {
   destroyed?(event: { readonly connectionId: number; readonly reason: DestroyReason }): void;
   scaled?(event: ScalingEvent): void;
   stateChanged?(event: { readonly from: PoolState; readonly to: PoolState }): void;
+  /** A lease was taken back; its `released` has been told. */
+  reclaimed?(event: { readonly leaseId: number; readonly reason: string }): void;
   closed?(): void;
 }
 
@@ -162,6 +170,22 @@ export interface ReleasedEvent {
   readonly heldMs: number;
 }
 
+/** One connection, as it was at one moment. Ages in ms. */
+export interface ConnectionInfo {
+  readonly id: number;
+  readonly state: ConnectionState;
+  /** Since it was opened; for one that is connecting, since that began. */
+  readonly ageMs: number;
+  /** Since it was last returned; undefined unless idle. */
+  readonly idleMs?: number;
+  /** Leases it has served. */
+  readonly uses: number;
+  /** The lease it is out on. */
+  readonly leaseId?: number;
+  readonly heldMs?: number;
+  readonly label?: string;
+}
+
 /** A pool that can be watched. */
 export interface ObservablePool {
   /** Starts telling `observer`; the returned function stops it. Free while nobody observes. */
@@ -172,7 +196,7 @@ export interface ObservablePool {
 
 /** A pool whose bounds can be changed while it runs. */
 export interface ResizablePool {
-  /** @throws RangeError when `min > max`, or one is not a whole number >= 0. */
+  /** @throws InvalidOptionError when `min > max`, `max` is 0, or one is not a whole number >= 0. */
   resize(bounds: { readonly min?: number; readonly max?: number }): void;
   /** Closes idle connections above the minimum now; returns how many. */
   evictIdle(): number;

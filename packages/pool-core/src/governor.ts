@@ -19,6 +19,8 @@ export interface Governor<C> {
   wantsConnect(now: number): boolean;
   /** The time asked for by `recheckIn()` has come; the pool asks for demand right after. */
   rechecked?(now: number): void;
+  /** The first connection of a pool that had none leased was leased. */
+  stirred?(now: number): void;
   /** Told before the connection is offered to anybody. */
   connected?(entry: Entry<C>, tookMs: number, now: number): void;
   /** @default 'reject-one' */

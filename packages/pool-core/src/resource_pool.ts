@@ -200,8 +200,7 @@ export class ResourcePool<C> {
     const now = this.clock.now();
     const entry = this.#takeIdle();
     if (entry !== undefined) {
-      this.#leased++;
-      this.meter.leaseBegan(now);
+      this.#leaveIdle(now);
       this.#lease(entry, now, 0, label);
     }
     return entry;
@@ -531,7 +530,7 @@ export class ResourcePool<C> {
     entry.leaseId = ++this.#lastLeaseId;
     entry.leasedAt = now;
     entry.label = label;
-    this.meter.granted(now, waitedMs);
+    this.meter.granted(waitedMs);
   }
 
   /** To a waiter that is in no queue, a connection that is in no state but counted as leased. */
@@ -544,9 +543,13 @@ export class ResourcePool<C> {
 
   /** The same for a connection that was not leased before. */
   #grantFresh(entry: Entry<C>, waiter: Waiter<C>, now: number): void {
-    this.#leased++;
-    this.meter.leaseBegan(now);
+    this.#leaveIdle(now);
     this.#grant(entry, waiter, now);
+  }
+
+  #leaveIdle(now: number): void {
+    this.meter.leaseBegan(now);
+    if (++this.#leased === 1) this.#governor.stirred?.(now);
   }
 
   /** A connection that nobody has, in no state: to the first waiter, else to the stack. */

@@ -1,0 +1,62 @@
+/**
+ * How many connects may be in flight at once. Pure.
+ *
+ * Opening connections is the most expensive thing a pool does to a server and to its own process: 400 SCRAM connects at
+ * once are no faster than 4, take 1 s each instead of 17 ms, and stall the event loop for 100 ms. MongoDB's drivers
+ * are bound to 2 by their specification, HikariCP opens one at a time and is too slow for distant servers (#1896).
+ *
+ * @module
+ */
+
+/** What is remembered between connects. */
+export interface ConnectLimit {
+  /** Connects that may be in flight. */
+  readonly limit: number;
+  /** Successes since the limit last changed. */
+  readonly successes: number;
+  /** The fastest connects seen lately, ms: what a connect takes when it is not in the way of others. */
+  readonly baselineMs: number | undefined;
+}
+
+/** The range. */
+export interface ConnectLimitTuning {
+  readonly maxConnecting: number;
+  readonly maxConnectingCap: number;
+}
+
+/** A connect this much slower than the baseline says that more at once would only wait for each other. */
+const SLOWER = 1.5;
+/** Here there are too many. */
+const MUCH_SLOWER = 2;
+/** The baseline forgets: a server that became slower for good is not taken for a crowded one. */
+const FORGET = 1.02;
+
+export function initialConnectLimit(tuning: ConnectLimitTuning): ConnectLimit {
+  return { limit: tuning.maxConnecting, successes: 0, baselineMs: undefined };
+}
+
+/** After a connect that succeeded: one more after each round of fast ones, half when they take twice as long. */
+export function afterConnect(
+  state: ConnectLimit,
+  tookMs: number,
+  tuning: ConnectLimitTuning,
+): ConnectLimit {
+  const before = state.baselineMs;
+  const baselineMs = before === undefined ? tookMs : Math.min(tookMs, before * FORGET);
+  const successes = state.successes + 1;
+  const { limit } = state;
+  if (successes < limit) return { limit, successes, baselineMs };
+  // Differences below a millisecond are the event loop's, not the server's.
+  if (tookMs > baselineMs * MUCH_SLOWER + 1 && limit > tuning.maxConnecting) {
+    return { limit: Math.max(tuning.maxConnecting, limit >> 1), successes: 0, baselineMs };
+  }
+  if (tookMs <= baselineMs * SLOWER) {
+    return { limit: Math.min(tuning.maxConnectingCap, limit + 1), successes: 0, baselineMs };
+  }
+  return { limit, successes: 0, baselineMs };
+}
+
+/** After a connect that failed: half as many. */
+export function afterConnectError(state: ConnectLimit): ConnectLimit {
+  return { ...state, limit: Math.max(1, state.limit >> 1), successes: 0 };
+}

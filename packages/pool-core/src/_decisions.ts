@@ -1,0 +1,89 @@
+/**
+ * The log of what a pool decided about its size, and why.
+ *
+ * @module
+ */
+import type { Observers } from './_observers.ts';
+import type { Clock } from './clock.ts';
+import type { ScalingEvent, ScalingReason } from './contract.ts';
+
+type Inputs = Readonly<Record<string, number>>;
+
+/** Growth that goes on, one connect at a time. */
+interface Run {
+  readonly reason: ScalingReason;
+  readonly from: number;
+  readonly at: number;
+  to: number;
+  inputs: () => Inputs;
+}
+
+/** Remembers the last decisions and tells observers of each. */
+export class Decisions {
+  /** Decisions that raised the size. */
+  ups = 0;
+  /** Decisions that lowered it. */
+  downs = 0;
+  readonly #kept: number;
+  readonly #clock: Clock;
+  readonly #observers: Observers;
+  #ring: ScalingEvent[] = [];
+  #run: Run | undefined;
+
+  constructor(kept: number, clock: Clock, observers: Observers) {
+    this.#kept = kept;
+    this.#clock = clock;
+    this.#observers = observers;
+  }
+
+  record(reason: ScalingReason, from: number, to: number, inputs: Inputs): void {
+    this.flush();
+    this.#push({ at: this.#clock.wallNow(), from, to, reason, inputs });
+  }
+
+  /**
+   * One more connect of a growth that may go on: a climb from 10 to 500 is one decision per tick, not 490.
+   *
+   * @param inputs asked for when the growth is told, so that a connect costs no object.
+   */
+  grew(reason: ScalingReason, to: number, inputs: () => Inputs): void {
+    const run = this.#run;
+    if (run !== undefined && run.reason === reason && to >= run.to) {
+      run.to = to;
+      run.inputs = inputs;
+      return;
+    }
+    this.flush();
+    this.#run = { reason, from: to - 1, at: this.#clock.wallNow(), to, inputs };
+  }
+
+  /** Tells a growth that has gone on until now. */
+  flush(): void {
+    const run = this.#run;
+    if (run === undefined) return;
+    this.#run = undefined;
+    this.#push({
+      at: run.at,
+      from: run.from,
+      to: run.to,
+      reason: run.reason,
+      inputs: run.inputs(),
+    });
+  }
+
+  /** The last decisions, the oldest first. */
+  list(): readonly ScalingEvent[] {
+    this.flush();
+    return this.#ring.slice(-this.#kept);
+  }
+
+  #push(event: ScalingEvent): void {
+    const ofCeiling = event.reason.startsWith('ceiling') || event.reason === 'server-limit';
+    if (!ofCeiling && event.to > event.from) this.ups++;
+    if (!ofCeiling && event.to < event.from) this.downs++;
+    this.#ring.push(event);
+    // Twice the size before it is cut: amortised O(1) without an index to keep.
+    if (this.#ring.length >= 2 * this.#kept) this.#ring = this.#ring.slice(-this.#kept);
+    this.#observers.tell('scaled', event);
+  }
+}
