@@ -33,7 +33,8 @@ export class CacheEngine {
   readonly journey: Journey;
   link: RedisLink;
   closed = false;
-  readonly #flying = new Set<Promise<void>>();
+  #flying = 0;
+  #landed: () => void = () => undefined;
   #started: Promise<unknown> | undefined;
   #ready = false;
 
@@ -67,6 +68,7 @@ export class CacheEngine {
       this.level,
       () => this.link,
       options.hardTimeoutMs,
+      options.clock,
       (keys) => this.forget(keys),
     );
     const { level, log, keeper, waiters, recorder, emitter } = this;
@@ -89,33 +91,27 @@ export class CacheEngine {
   ): Flight {
     const flight = new Flight(key, loader, options, refreshOf);
     this.flights.add(flight);
-    const journey = this.#fly(flight);
-    this.#flying.add(journey);
-    void journey.finally(() => this.#flying.delete(journey));
+    this.#flying++;
+    void this.#fly(flight);
     return flight;
   }
 
   async #fly(flight: Flight): Promise<void> {
     try {
-      await this.#begun();
+      if (!this.#ready) await this.begin();
       await this.journey.run(flight);
     } catch (error) {
       flight.fail(error);
-    } finally {
-      this.flights.remove(flight);
     }
+    this.flights.remove(flight);
+    if (--this.#flying === 0) this.#landed();
   }
 
-  /** Connecting counts towards the time a request spends on Redis, once. */
-  async #begun(): Promise<void> {
+  /** Gives Redis its chance to connect, once; it counts towards the time a request spends on Redis. */
+  async begin(): Promise<void> {
     if (this.#ready || this.closed) return;
     await this.start(this.options.hardTimeoutMs);
     this.#ready = true;
-  }
-
-  /** Makes sure that Redis was given its chance to connect. */
-  async begin(): Promise<void> {
-    await this.#begun();
   }
 
   /** Drops keys and tags, by their names in Redis, from all that this process holds or is about to hold. */
@@ -147,11 +143,7 @@ export class CacheEngine {
     this.link = next;
     this.coherence.laneLost();
     this.coherence.laneReady();
-    await within(
-      Promise.allSettled([...this.#flying]),
-      this.options.hardTimeoutMs,
-      this.options.clock,
-    );
+    await this.#allLanded();
     previous.close();
   }
 
@@ -161,17 +153,20 @@ export class CacheEngine {
     this.local.clear();
     this.waiters.wakeAll();
     // Values that are just being stored may finish; a loader is not waited for.
-    if (this.#flying.size > 0) {
-      await within(
-        Promise.allSettled([...this.#flying]),
-        this.options.hardTimeoutMs,
-        this.options.clock,
-      );
-    }
+    await this.#allLanded();
+    this.invalidator.close();
     this.coherence.close();
     this.link.close();
     this.waiters.wakeAll();
     this.local.clear();
+  }
+
+  async #allLanded(): Promise<void> {
+    if (this.#flying === 0) return;
+    const landed = new Promise<void>((resolve) => {
+      this.#landed = resolve;
+    });
+    await within(landed, this.options.hardTimeoutMs, this.options.clock);
   }
 
   #distrustLocal(): void {

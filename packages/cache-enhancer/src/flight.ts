@@ -37,7 +37,7 @@ export class Flight {
       this.#reject = reject;
     });
     // A refresh may fail with nobody waiting for it.
-    this.answer.catch(() => undefined);
+    if (refreshOf !== undefined) this.answer.catch(() => undefined);
   }
 
   /** Callers go on; the flight may go on too. Only the first answer counts. */

@@ -1,3 +1,4 @@
+import type { Clock } from './clock.ts';
 import { InvalidationError } from './errors.ts';
 import type { RedisLevel } from './redis_level.ts';
 import type { Lane, RedisLink } from './redis_link.ts';
@@ -19,6 +20,7 @@ export const DEFAULT_INVALIDATION: InvalidationShape = {
 // An invalidation matters more than a read: it gets this many times the hard limit, a batch.
 const PATIENCE = 5;
 const PENDING_LIMIT = 100_000;
+const RETRY_MS = 500;
 
 /** Deletes values, leases and tag stamps in Redis, and remembers what could not be deleted until it is. */
 export class Invalidator {
@@ -32,17 +34,22 @@ export class Invalidator {
    */
   readonly #forget: (redisKeys: readonly string[]) => void;
   #retrying = false;
+  #closed = false;
+  readonly #clock: Clock;
+  #timer: { cancel(): void } | undefined;
   #attempt = 0;
 
   constructor(
     level: RedisLevel,
     link: () => RedisLink,
     hardTimeoutMs: number,
+    clock: Clock,
     forget: (redisKeys: readonly string[]) => void,
   ) {
     this.#level = level;
     this.#link = link;
     this.#hardTimeoutMs = hardTimeoutMs;
+    this.#clock = clock;
     this.#forget = forget;
   }
 
@@ -73,10 +80,11 @@ export class Invalidator {
       if (this.#level.distrusted.size >= PENDING_LIMIT) this.#level.distrustAll = true;
       else this.#level.distrusted.set(redisKey, ++this.#attempt);
     }
+    this.#retryLater();
     throw new InvalidationError(keys.length, tags.length, this.pending, { cause: error });
   }
 
-  /** Repeats what waits; called when Redis is back. */
+  /** Repeats what waits; called when Redis is back, and by a timer while anything waits. */
   async retry(): Promise<void> {
     const { distrusted } = this.#level;
     if (this.#retrying || (distrusted.size === 0 && !this.#level.distrustAll)) return;
@@ -96,7 +104,19 @@ export class Invalidator {
       if (this.#level.distrustAll && (await this.deleteAll())) this.#level.distrustAll = false;
     } finally {
       this.#retrying = false;
+      if (distrusted.size > 0 || this.#level.distrustAll) this.#retryLater();
     }
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#timer?.cancel();
+  }
+
+  // Redis may answer again without having been called down: one slow batch is enough to get here.
+  #retryLater(): void {
+    this.#timer?.cancel();
+    if (!this.#closed) this.#timer = this.#clock.setTimeout(() => void this.retry(), RETRY_MS);
   }
 
   async delete(

@@ -213,7 +213,7 @@ export function resolveEntryOptions(
   given: EntryOptions | undefined,
   defaults: ResolvedOptions,
 ): ResolvedEntryOptions {
-  if (given === undefined) return { ...defaultsOf(defaults) };
+  if (given === undefined) return defaultsOf(defaults);
   mustBeObject('entry options', given);
   refuseUnknown(given, ENTRY_FIELDS, 'entry options');
   checkRanges(given, 'entry options');
@@ -238,8 +238,15 @@ export function assertName(what: 'key' | 'tag', name: unknown): asserts name is 
 
 const ENTRY_FIELDS = ['ttlMs', 'graceMs', 'negativeTtlMs', 'tags'];
 
+const entryDefaults = new WeakMap<ResolvedOptions, ResolvedEntryOptions>();
+
 function defaultsOf(o: ResolvedOptions): ResolvedEntryOptions {
-  return { ttlMs: o.ttlMs, graceMs: o.graceMs, negativeTtlMs: o.negativeTtlMs, tags: [] };
+  let defaults = entryDefaults.get(o);
+  if (defaults === undefined) {
+    defaults = { ttlMs: o.ttlMs, graceMs: o.graceMs, negativeTtlMs: o.negativeTtlMs, tags: [] };
+    entryDefaults.set(o, defaults);
+  }
+  return defaults;
 }
 
 function mustBeObject(field: string, value: unknown): void {

@@ -23,6 +23,7 @@ export interface BatchLimits {
 }
 
 const NO_TAGS: readonly number[] = [];
+const NO_STAMPS: readonly (string | null)[] = [];
 
 /**
  * Collects the reads of one turn and sends them together: a third of the CPU of single GETs and 1.9 to 3.4 times the throughput at 64
@@ -84,7 +85,7 @@ export class ReadBatcher {
         for (const r of readers) {
           r.resolve({
             raw: values[r.at] ?? null,
-            stamps: r.tagsAt.map((at) => values[at] ?? null),
+            stamps: r.tagsAt === NO_TAGS ? NO_STAMPS : r.tagsAt.map((at) => values[at] ?? null),
           });
         }
       },

@@ -1,16 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { decodeStored, leaseOf, type Stored, tagName } from './envelope.ts';
+import { leaseOf, tagName } from './envelope.ts';
 import type { ResolvedOptions } from './options.ts';
+import type { Read } from './read_batcher.ts';
 import type { RedisLink } from './redis_link.ts';
 import type { ScriptedRedis } from './redis_scripts.ts';
-
-export interface LevelRead {
-  /** undefined: nothing is there. */
-  stored: Stored | undefined;
-  raw: string | null;
-  /** Stamps of the tags asked for; a tag without one is absent. */
-  stamps: ReadonlyMap<string, string>;
-}
 
 export type Acquired = { lease: string; stamps: ReadonlyMap<string, string> } | undefined;
 
@@ -70,12 +63,12 @@ export class RedisLevel {
     return this.distrusted.size === 0 || !tags.some((tag) => this.distrusted.has(this.tagKey(tag)));
   }
 
-  async read(key: string, tags: readonly string[]): Promise<LevelRead> {
+  /** What stands at the key, and the stamps of `tags` in their order. */
+  read(key: string, tags: readonly string[]): Promise<Read> {
     const link = this.#link();
     const redisKey = this.valueKey(key);
-    const tagKeys = tags.map((tag) => this.tagKey(tag));
-    const { raw, stamps } = await link.read(link.laneOf(redisKey), redisKey, tagKeys);
-    return { raw, stored: raw === null ? undefined : decodeStored(raw), stamps: zip(tags, stamps) };
+    const tagKeys = tags.length === 0 ? tags : tags.map((tag) => this.tagKey(tag));
+    return link.read(link.laneOf(redisKey), redisKey, tagKeys);
   }
 
   /** The stamps as they are; a tag without one is absent. */
@@ -195,7 +188,8 @@ export class RedisLevel {
   }
 }
 
-function zip(
+/** Stamps by tag; a tag without one is absent. */
+export function zip(
   tags: readonly string[],
   stamps: readonly (string | null)[],
 ): ReadonlyMap<string, string> {

@@ -227,7 +227,7 @@ export class RedisLink {
     redis.on('ready', () => {
       wasReady = true;
       this.#events.laneReady(lane);
-      if (this.#breaker === CLOSED) this.#events.up();
+      if (!this.#breaker.open) this.#events.up();
     });
     redis.on('close', () => {
       if (wasReady) this.#events.laneLost(lane);
