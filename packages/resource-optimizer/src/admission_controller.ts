@@ -1,3 +1,4 @@
+import { AdmissionShare } from './admission_share.ts';
 import type { Clock, TimerLike } from './clock.ts';
 import type { OverloadReason, Priority } from './errors.ts';
 import { InvalidOptionError, OverloadedError } from './errors.ts';
@@ -6,7 +7,7 @@ import { LoopTurns } from './loop_turns.ts';
 import { loopUtilization } from './metrics.ts';
 import type { PressureLevel } from './pressure_policy.ts';
 import type { ShedConfig, ShedState } from './shed_policy.ts';
-import { nextShed, OPEN, refusal } from './shed_policy.ts';
+import { nextShed, OPEN, openShare, refusal } from './shed_policy.ts';
 
 /** A queue whose oldest entry's age says whether requests are served in time. */
 export interface WatchedQueue {
@@ -43,8 +44,8 @@ export interface AdmissionSurroundings {
   readonly cpuValue: number;
 }
 
-/** What is decided here, and not by options: how a stall is told from a queue. */
-type StallConfig = Pick<ShedConfig, 'stallMs' | 'maxGraceMs' | 'graceEveryMs'>;
+/** What is decided here, and not by options: how a stall is told from an overload. */
+type StallConfig = Pick<ShedConfig, 'drainMs' | 'stallMs' | 'stallEveryMs'>;
 
 export interface AdmissionConfig extends Omit<ShedConfig, keyof StallConfig> {
   readonly memoryTarget: number;
@@ -60,8 +61,8 @@ const LOOK_MS = 10;
 /** Nobody came for this long: the tick rests. */
 const REST_AFTER_MS = 2000;
 
-/** Three ticks missed are a stall. */
-const STALL: StallConfig = { stallMs: 3 * TICK_MS, maxGraceMs: 2000, graceEveryMs: 10_000 };
+/** A whole tick missed is a stall. */
+const STALL: StallConfig = { drainMs: 2000, stallMs: 2 * TICK_MS, stallEveryMs: 10_000 };
 
 /** The door: lets requests in or refuses them by {@link nextShed} and {@link refusal}. Owns one timer while requests come. */
 export class AdmissionController {
@@ -73,6 +74,7 @@ export class AdmissionController {
   readonly #queues = new Set<WatchedQueue>();
   readonly #slowQueues = new Set<WatchedQueue>();
   readonly #turns: LoopTurns;
+  readonly #share = new AdmissionShare();
   #state: ShedState = OPEN;
   #tick: TimerLike | undefined;
   #watching = false;
@@ -144,16 +146,14 @@ export class AdmissionController {
 
     const around = this.#surroundings();
     const age = this.#age(now);
-    const reason = refusal(
-      {
-        priority,
-        shedding: this.#state.shedding,
-        queueAgeMs: age.ms,
-        memory: around.memory,
-        cpu: around.cpu,
-      },
-      this.#config,
-    );
+    const { shedding } = this.#state;
+    const { memory, cpu } = around;
+    // Only those who take part in the turns move them.
+    const byTurn = shedding && priority === 'normal' && memory !== 'critical';
+    const turn =
+      !byTurn || this.#share.turn(openShare(age.ms, this.#share.learned(), this.#config));
+    if (byTurn) this.#share.count(turn, now);
+    const reason = refusal({ priority, shedding, turn, memory, cpu });
     if (reason === undefined) {
       this.#admitted++;
       return;
@@ -182,9 +182,11 @@ export class AdmissionController {
     const told: OverloadReason = drained ? 'queue-age' : reason;
     this.#refused[told] = (this.#refused[told] ?? 0) + 1;
     const facts = {
-      'queue-age': drained
-        ? [this.#peakAgeMs, config.queueAgeMs / 2, config.releaseMs]
-        : [age.ms, config.queueAgeMs, age.ms],
+      // Under the limit it was refused for the sake of those who come after it: what it saw then is the queue's peak.
+      'queue-age':
+        drained || age.ms <= config.queueAgeMs
+          ? [this.#peakAgeMs, config.queueAgeMs / 2, config.releaseMs]
+          : [age.ms, config.queueAgeMs, age.ms],
       'event-loop': [this.#utilization, config.utilization, config.releaseMs],
       memory: [around.memoryValue, config.memoryTarget, config.pressureRetryMs],
       cpu: [around.cpuValue, config.cpuTarget, config.pressureRetryMs],
@@ -225,7 +227,10 @@ export class AdmissionController {
     );
     this.#state = after;
     if (after.shedding) this.#peakAgeMs = Math.max(before.shedding ? this.#peakAgeMs : 0, ms);
-    if (after.shedding !== before.shedding) this.#change(after, queue, ms);
+    if (after.shedding !== before.shedding) {
+      this.#share.reset(now);
+      this.#change(after, queue, ms);
+    }
   }
 
   /** What is not cheap enough for every request. */

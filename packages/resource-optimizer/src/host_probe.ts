@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
-import type { IntervalHistogram } from 'node:perf_hooks';
-import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
+import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
 import type { ReadText } from './cgroup.ts';
 import { parseThrottledMs, readCgroup } from './cgroup.ts';
@@ -9,6 +8,8 @@ import type { CpuLimit } from './cpu_limit.ts';
 import { cpuLimit } from './cpu_limit.ts';
 import type { GcSummary } from './gc_counter.ts';
 import { GcCounter } from './gc_counter.ts';
+import type { LoopDelayReading } from './loop_delay.ts';
+import { LoopDelay } from './loop_delay.ts';
 import type { MemoryLimit, MemoryLimitCandidate } from './memory_limit.ts';
 import { memoryLimit } from './memory_limit.ts';
 import type { PressureStall } from './pressure_stall.ts';
@@ -23,13 +24,6 @@ export interface MemoryReading {
   readonly externalBytes: number;
   readonly arrayBuffersBytes: number;
   readonly heapLimitBytes: number;
-}
-
-/** How late the event loop's timers fired, in ms. All 0 when it was not monitored. */
-export interface LoopDelayReading {
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly maxMs: number;
 }
 
 /** How long the event loop was busy and asleep since the process began. */
@@ -85,8 +79,6 @@ export interface HostProbe {
   stop(): void;
 }
 
-/** 20 ms costs 0.2 % of a core when idle, 10 ms 0.4 %; a stall of interest is longer than either. */
-const DELAY_RESOLUTION_MS = 20;
 /** Limits can be changed on a running container; a walk through the groups is some 100 µs. */
 const LIMITS_EVERY = 30;
 /** Intervals in half a window. */
@@ -100,7 +92,7 @@ export function systemHostProbe(read: ReadText = readText): HostProbe {
 class SystemHostProbe implements HostProbe {
   readonly #readText: ReadText;
   readonly #gc: GcCounter;
-  #delay: IntervalHistogram | undefined;
+  readonly #delay = new LoopDelay();
   #limits: HostLimits | undefined;
   #paths: { cpuStat?: string; memoryPressure?: string; cpuPressure?: string } = {};
   #intervals = 0;
@@ -120,15 +112,13 @@ class SystemHostProbe implements HostProbe {
     if (this.#observing) return;
     this.#observing = true;
     this.#gc.start();
-    this.#delay = monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS });
-    this.#delay.enable();
+    this.#delay.start();
   }
 
   stop(): void {
     this.#observing = false;
     this.#gc.stop();
-    this.#delay?.disable();
-    this.#delay = undefined;
+    this.#delay.stop();
   }
 
   read(): HostReading {
@@ -138,7 +128,7 @@ class SystemHostProbe implements HostProbe {
       memory: readMemory(),
       cpuMs: (user + system) / 1e3,
       ...this.loop(),
-      delay: this.#readDelay(),
+      delay: this.#delay.read(),
       gc: {
         observing: this.#observing,
         interval: this.#gc.interval(),
@@ -160,7 +150,7 @@ class SystemHostProbe implements HostProbe {
 
   nextInterval(): void {
     this.#gc.nextInterval();
-    this.#delay?.reset();
+    this.#delay.nextInterval();
     this.#intervals++;
     if (this.#intervals % ROTATE_EVERY === 0) this.#gc.rotate();
     if (this.#intervals % LIMITS_EVERY === 0) this.#limits = undefined;
@@ -214,18 +204,6 @@ class SystemHostProbe implements HostProbe {
 
   inspected(): boolean {
     return process.getBuiltinModule('node:inspector')?.url() !== undefined;
-  }
-
-  #readDelay(): LoopDelayReading {
-    const delay = this.#delay;
-    if (delay === undefined || delay.count === 0) return { p50Ms: 0, p99Ms: 0, maxMs: 0 };
-    // The histogram holds times between two firings, so a punctual loop reads as the resolution.
-    const late = (ns: number) => Math.max(0, ns / 1e6 - DELAY_RESOLUTION_MS);
-    return {
-      p50Ms: late(delay.percentile(50)),
-      p99Ms: late(delay.percentile(99)),
-      maxMs: late(delay.max),
-    };
   }
 
   #text(path: string | undefined): string | undefined {

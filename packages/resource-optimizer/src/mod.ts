@@ -40,11 +40,11 @@ export type {
   HostLimits,
   HostProbe,
   HostReading,
-  LoopDelayReading,
   LoopReading,
   MemoryReading,
 } from './host_probe.ts';
 export { systemHostProbe } from './host_probe.ts';
+export type { LoopDelayReading } from './loop_delay.ts';
 export type { MemoryLimit, MemoryLimitSource } from './memory_limit.ts';
 export type { ResourceDetail, ResourceOptimizationMetrics } from './metrics.ts';
 export type { NodeOptions } from './node_options_policy.ts';

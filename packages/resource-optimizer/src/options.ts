@@ -77,8 +77,9 @@ export interface ResourceUsageOptimizerOptions {
    */
   readonly shedUtilization?: number;
   /**
-   * The queue must be too old for this long before `admit()` refuses, in ms, 0..60 000.
-   * @default {100}
+   * The queue must be too old for this long before `admit()` refuses, in ms, 0..60 000. At three times the capacity the
+   * last one let in waits for three times the age the first has by then.
+   * @default {50}
    */
   readonly shedAfterMs?: number;
   /**
@@ -141,7 +142,7 @@ const OPTIMIZER_NUMBERS: Readonly<Record<OptimizerNumber, Range>> = {
   trimMaxStallMs: { value: 100, min: 1, max: 10_000 },
   shedQueueAgeMs: { value: 100, min: 1, max: 60_000 },
   shedUtilization: { value: 0.95, min: 0.5, max: 1 },
-  shedAfterMs: { value: 100, min: 0, max: 60_000 },
+  shedAfterMs: { value: 50, min: 0, max: 60_000 },
   shedReleaseMs: { value: 1000, min: 0, max: 600_000 },
 };
 

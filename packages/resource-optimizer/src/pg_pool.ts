@@ -8,6 +8,7 @@ export interface PgPoolLike {
   readonly waitingCount: number;
   readonly options: { max?: number | undefined; min?: number | undefined };
   on(event: 'connect' | 'acquire' | 'remove', listener: () => void): unknown;
+  off(event: 'connect' | 'acquire' | 'remove', listener: () => void): unknown;
 }
 
 /**
@@ -39,6 +40,18 @@ export function watchPgPool(pool: PgPoolLike): WatchedPool {
   pool.on('acquire', () => acquires++);
   pool.on('remove', () => removed++);
   return {
+    observe({ created: onCreated, destroyed: onDestroyed }) {
+      // pg-pool gives its clients no numbers; who observes here only counts.
+      const connectionId = 0;
+      const connect = () => onCreated?.({ connectionId, tookMs: 0 });
+      const remove = () => onDestroyed?.({ connectionId, reason: 'idle-timeout' });
+      pool.on('connect', connect);
+      pool.on('remove', remove);
+      return () => {
+        pool.off('connect', connect);
+        pool.off('remove', remove);
+      };
+    },
     stats() {
       const max = pool.options.max ?? 10;
       const destroyed: Partial<Record<DestroyReason, number>> = { 'idle-timeout': removed };

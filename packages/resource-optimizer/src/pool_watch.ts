@@ -1,4 +1,9 @@
-import type { DestroyReason, PoolStats, ResizablePool } from '@fynlo/pool-core/contract';
+import type {
+  DestroyReason,
+  PoolObserver,
+  PoolStats,
+  ResizablePool,
+} from '@fynlo/pool-core/contract';
 
 /** What the optimizer reads of a pool. Every `ObservablePool` gives it; an adapter needs no more than this. */
 export interface ReadablePool {
@@ -19,6 +24,8 @@ export interface ReadablePool {
     | 'createFailures'
     | 'destroyed'
   >;
+  /** Where there is one, the peak between two samples is exact; only what is rare is listened to. */
+  observe?(observer: Pick<PoolObserver, 'created' | 'destroyed'>): () => void;
 }
 
 /** What the optimizer can work with: read it, and where the pool allows it, resize it. */
@@ -39,6 +46,12 @@ export interface PoolWindow {
   readonly peakInUse: number;
 }
 
+interface Sample {
+  readonly stats: Snapshot;
+  /** The largest size since the sample before. */
+  readonly peakSize: number;
+}
+
 /** Follows one pool: keeps the snapshots of the last samples and says what happened between the first and the last. */
 export class PoolWatch {
   readonly name: string;
@@ -48,43 +61,76 @@ export class PoolWatch {
   /** The minimum the optimizer set, while it stands; only the tuner touches it. */
   tunedMin: number | undefined;
   readonly #length: number;
-  readonly #snapshots: Snapshot[];
+  readonly #samples: Sample[];
+  readonly #unobserve: (() => void) | undefined;
+  #size: number;
+  #peakSize: number;
 
   /** @param length how many samples the window has */
   constructor(pool: WatchedPool, name: string, length: number) {
     this.pool = pool;
     this.name = name;
     this.#length = length;
-    const first = pool.stats();
-    this.originalMin = first.min;
-    this.#snapshots = [first];
-  }
-
-  get latest(): Snapshot {
-    return this.#snapshots.at(-1) as Snapshot;
+    const stats = pool.stats();
+    this.originalMin = stats.min;
+    this.#size = stats.size;
+    this.#peakSize = stats.size;
+    this.#samples = [{ stats, peakSize: stats.size }];
+    this.#unobserve = pool.observe?.({
+      created: () => {
+        this.#size++;
+        this.#peakSize = Math.max(this.#peakSize, this.#size);
+      },
+      destroyed: () => {
+        this.#size--;
+      },
+    });
   }
 
   sample(): void {
-    this.#snapshots.push(this.pool.stats());
+    this.#samples.push(this.#read());
+    // Counted from here on: an event that was missed must not be carried along for ever.
+    this.#size = this.#latest.stats.size;
+    this.#peakSize = this.#size;
     // One more than the samples: n intervals have n + 1 ends.
-    if (this.#snapshots.length > this.#length + 1) this.#snapshots.shift();
+    if (this.#samples.length > this.#length + 1) this.#samples.shift();
+  }
+
+  /** The window that ends at the last sample. */
+  window(): PoolWindow {
+    return this.#window(this.#samples);
   }
 
   /** The pool as it stands now, and its window up to now. */
   look(): { stats: Snapshot; window: PoolWindow } {
-    const stats = this.pool.stats();
-    return { stats, window: this.window(stats) };
+    const now = this.#read();
+    return { stats: now.stats, window: this.#window([...this.#samples, now]) };
   }
 
   /** Begins a new window now: what an action changed must not be judged by what was before it. */
   restart(): void {
-    this.#snapshots.splice(0, this.#snapshots.length, this.pool.stats());
+    const { stats } = this.#read();
+    this.#samples.splice(0, this.#samples.length, { stats, peakSize: stats.size });
+    this.#size = stats.size;
+    this.#peakSize = stats.size;
   }
 
-  /** @param last where the window ends: the last sample, or a look of now */
-  window(last: Snapshot = this.latest): PoolWindow {
-    const first = this.#snapshots[0] as Snapshot;
-    const all = last === this.latest ? this.#snapshots : [...this.#snapshots, last];
+  close(): void {
+    this.#unobserve?.();
+  }
+
+  get #latest(): Sample {
+    return this.#samples.at(-1) as Sample;
+  }
+
+  #read(): Sample {
+    const stats = this.pool.stats();
+    return { stats, peakSize: Math.max(this.#peakSize, stats.size) };
+  }
+
+  #window(samples: readonly Sample[]): PoolWindow {
+    const { stats: first } = samples[0] as Sample;
+    const { stats: last } = samples.at(-1) as Sample;
     const destroyed: Partial<Record<DestroyReason, number>> = {};
     for (const [reason, count] of Object.entries(last.destroyed) as [DestroyReason, number][]) {
       const since = count - (first.destroyed[reason] ?? 0);
@@ -101,8 +147,8 @@ export class PoolWatch {
         first.acquireTimeouts -
         first.acquireRejections,
       destroyed,
-      peakSize: Math.max(...all.map(({ size }) => size)),
-      peakInUse: Math.max(...all.map(({ leased, waiting }) => leased + waiting)),
+      peakSize: Math.max(...samples.map(({ peakSize }) => peakSize)),
+      peakInUse: Math.max(...samples.map(({ stats }) => stats.leased + stats.waiting)),
     };
   }
 }

@@ -92,7 +92,10 @@ export class ResourceSampler {
     }
     const watch = new PoolWatch(pool, name, WINDOW_SAMPLES);
     this.#pools.add(watch);
-    return () => void this.#pools.delete(watch);
+    return () => {
+      watch.close();
+      this.#pools.delete(watch);
+    };
   }
 
   attachCache(cache: ReadableCache): () => void {

@@ -479,7 +479,7 @@ test('a queue that stays too old is named in the refusal, and one event tells ea
     value: 140,
     limit: 100,
   });
-  ageMs = 40;
+  ageMs = 20;
   expect(catching(() => optimizer.admit())).toBeUndefined();
   expect(catching(() => optimizer.admit({ priority: 'low' }))).toMatchObject({
     reason: 'queue-age',

@@ -11,28 +11,29 @@ export interface ShedConfig {
   readonly afterMs: number;
   /** It must be calm for this long before shedding ends. */
   readonly releaseMs: number;
-  /** A span of this length in which nothing was observed is a stall of the loop, not a queue. */
+  /** A queue that grows younger is let drain for this long before it counts as too old all the same. */
+  readonly drainMs: number;
+  /** After a span of this length in which nothing was observed the loop stood still: what is seen now is judged anew. */
   readonly stallMs: number;
-  /** What piled up during a stall is given as long to drain as the stall took, up to this. */
-  readonly maxGraceMs: number;
-  /** Stalls that follow a grace sooner are load like any other: a server of long synchronous tasks stalls all the time. */
-  readonly graceEveryMs: number;
+  /** ... but not more often than this: a server of long synchronous tasks stands still all the time. */
+  readonly stallEveryMs: number;
 }
 
 export interface ShedState {
   readonly shedding: boolean;
-  readonly overSinceMs: number | undefined;
+  /** When the queue was found too old, and how old it was then; `undefined` while it is not. */
+  readonly over: { readonly sinceMs: number; readonly ageMs: number } | undefined;
   readonly calmSinceMs: number | undefined;
-  readonly graceUntilMs: number;
+  readonly stalledAtMs: number;
   readonly observedAtMs: number | undefined;
 }
 
 /** Nothing observed, nothing refused. */
 export const OPEN: ShedState = {
   shedding: false,
-  overSinceMs: undefined,
+  over: undefined,
   calmSinceMs: undefined,
-  graceUntilMs: Number.NEGATIVE_INFINITY,
+  stalledAtMs: Number.NEGATIVE_INFINITY,
   observedAtMs: undefined,
 };
 
@@ -45,10 +46,13 @@ export interface ShedObservation {
   readonly watched: boolean;
 }
 
+/** The queue drains when its age falls by at least this much of the time that passes: the load is under 80 %. */
+const DRAINING = 0.25;
+
 /**
  * One observation further. The queue's age is the signal (CoDel's: what counts is how long the work has waited, not how
- * much of it there is), utilisation only delays the end. A loop that stood still for seconds has an old queue at one
- * load per cent as well: after a stall, its backlog gets the time of the stall to drain before the verdict.
+ * much of it there is), utilisation only delays the end. A loop that stood still for two seconds has an old queue at any
+ * load; then its age falls, while under overload it rises or stays. So a falling age is no verdict, for a while.
  *
  * @see https://queue.acm.org/detail.cfm?id=2209336
  */
@@ -58,52 +62,80 @@ export function nextShed(
   config: ShedConfig,
 ): ShedState {
   const gapMs = watched && state.observedAtMs !== undefined ? nowMs - state.observedAtMs : 0;
-  const stalled = gapMs > config.stallMs && nowMs - state.graceUntilMs >= config.graceEveryMs;
-  const graceUntilMs = stalled ? nowMs + Math.min(gapMs, config.maxGraceMs) : state.graceUntilMs;
-  const observedAtMs = nowMs;
+  const stalled = gapMs > config.stallMs && nowMs - state.stalledAtMs >= config.stallEveryMs;
+  const common = { stalledAtMs: stalled ? nowMs : state.stalledAtMs, observedAtMs: nowMs };
 
   if (queueAgeMs > config.queueAgeMs) {
-    const fresh = stalled || !watched || state.overSinceMs === undefined;
-    const overSinceMs = fresh ? nowMs : state.overSinceMs;
-    const proven =
-      overSinceMs !== undefined && nowMs - overSinceMs >= config.afterMs && nowMs >= graceUntilMs;
-    const shedding = state.shedding || proven;
-    return { shedding, overSinceMs, calmSinceMs: undefined, graceUntilMs, observedAtMs };
+    const anew = stalled || !watched || state.over === undefined;
+    const over = anew ? { sinceMs: nowMs, ageMs: queueAgeMs } : state.over;
+    const shedding = state.shedding || isTooOld(over, nowMs, queueAgeMs, config);
+    return { ...common, shedding, over, calmSinceMs: undefined };
   }
 
   const calm = queueAgeMs <= config.queueAgeMs / 2 && utilization < config.utilization;
   const calmSinceMs = state.shedding && calm ? (state.calmSinceMs ?? nowMs) : undefined;
   const released = calmSinceMs !== undefined && nowMs - calmSinceMs >= config.releaseMs;
   return {
+    ...common,
     shedding: state.shedding && !released,
-    overSinceMs: undefined,
+    over: undefined,
     calmSinceMs: released ? undefined : calmSinceMs,
-    graceUntilMs,
-    observedAtMs,
   };
+}
+
+function isTooOld(
+  over: { readonly sinceMs: number; readonly ageMs: number },
+  nowMs: number,
+  queueAgeMs: number,
+  config: ShedConfig,
+): boolean {
+  const forMs = nowMs - over.sinceMs;
+  if (forMs < config.afterMs) return false;
+  const draining = over.ageMs - queueAgeMs >= DRAINING * forMs;
+  return !draining || forMs >= config.drainMs;
+}
+
+/** Under this part of the limit the queue is short: nobody is held back, or the server would run dry. */
+const SHORT = 0.25;
+/** What is tried beyond the share that could be served lately. */
+const PROBE = 1.25;
+
+/**
+ * While shedding: which share of the requests is let in at this age of the queue. The head's age tells of the past: at six times
+ * the capacity, a door that is open until the first is 100 ms old lets in 600 ms of work. So between a short queue
+ * and the limit only about as many come in as could be served lately.
+ *
+ * @param learned the share let in lately, 0..1
+ */
+export function openShare(
+  queueAgeMs: number,
+  learned: number,
+  config: Pick<ShedConfig, 'queueAgeMs'>,
+): number {
+  if (queueAgeMs > config.queueAgeMs) return 0;
+  if (queueAgeMs <= config.queueAgeMs * SHORT) return 1;
+  return Math.min(1, learned * PROBE);
 }
 
 export interface AdmissionInput {
   readonly priority: Priority;
   readonly shedding: boolean;
-  readonly queueAgeMs: number;
+  /** While shedding: whether it is this one's turn at {@link openShare}. */
+  readonly turn: boolean;
   readonly memory: PressureLevel;
   readonly cpu: PressureLevel;
 }
 
 /**
  * Why a request is refused, `undefined` when it is let in. `critical` always is. `low` goes first: at high memory or CPU,
- * and as long as shedding lasts. `normal` goes at critical memory, and while the queue is too old *now*: so the queue is
- * held at the limit and the server stays busy, instead of being starved by an all-or-nothing door.
+ * and as long as shedding lasts. `normal` goes at critical memory, and by turns while shedding: so the queue is held under the
+ * limit and the server stays busy, instead of being starved by an all-or-nothing door.
  */
-export function refusal(
-  input: AdmissionInput,
-  config: Pick<ShedConfig, 'queueAgeMs'>,
-): Exclude<OverloadReason, 'queue-full'> | undefined {
+export function refusal(input: AdmissionInput): Exclude<OverloadReason, 'queue-full'> | undefined {
   if (input.priority === 'critical') return undefined;
   const high = severity('high');
   if (input.memory === 'critical') return 'memory';
-  if (input.shedding && input.queueAgeMs > config.queueAgeMs) return 'queue-age';
+  if (input.shedding && !input.turn) return 'queue-age';
   if (input.priority === 'normal') return undefined;
   if (severity(input.memory) >= high) return 'memory';
   if (severity(input.cpu) >= high) return 'cpu';

@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import type { AdmissionInput, ShedConfig } from './shed_policy.ts';
-import { nextShed, OPEN, refusal } from './shed_policy.ts';
+import { nextShed, OPEN, openShare, refusal } from './shed_policy.ts';
 
 const CONFIG: ShedConfig = {
   queueAgeMs: 100,
   utilization: 0.95,
   afterMs: 100,
   releaseMs: 1000,
-  stallMs: 300,
-  maxGraceMs: 2000,
-  graceEveryMs: 10_000,
+  drainMs: 2000,
+  stallMs: 200,
+  stallEveryMs: 10_000,
 };
 
 /** Observations as [at, queue age, utilisation]; returns the times at which shedding began (+) and ended (-). */
@@ -61,18 +61,33 @@ test('shedding does not end while the loop is saturated', () => {
   ]);
 });
 
-test('L11: what piled up while the loop stood still for 2 s gets 2 s to drain', () => {
+test('L11: what piled up while the loop stood still for 2 s is let drain', () => {
   const drain = every(10, 3000, 4500, (t) => 2000 - (t - 3000));
   const calm = every(10, 4510, 6000, () => 0, 0.2);
   expect(turns([...every(100, 0, 1000, () => 0, 0.2), ...drain, ...calm])).toEqual([]);
 });
 
-test('an overload that follows a stall is shed when the grace is over', () => {
-  const overload = every(10, 3000, 8000, () => 400);
-  expect(turns([...every(100, 0, 1000, () => 0), ...overload])).toEqual([5000]);
+test('a short pause of the loop, of a full collection for instance, is let drain too', () => {
+  const drain = every(10, 1180, 1400, (t) => Math.max(0, 180 - (t - 1180)));
+  expect(turns([...every(100, 0, 1000, () => 0, 0.4), ...drain])).toEqual([]);
 });
 
-test('a server of long synchronous tasks does not earn a grace by every one of them', () => {
+test('a backlog that hardly shrinks is shed: everybody behind it would be late', () => {
+  const slow = every(10, 3000, 9000, (t) => 2000 - (t - 3000) * 0.1);
+  expect(turns([...every(100, 0, 1000, () => 0), ...slow])).toEqual([3100]);
+});
+
+test('one that shrinks is let drain for two seconds, not for ever', () => {
+  const long = every(10, 3000, 9000, (t) => 5000 - (t - 3000) * 0.5);
+  expect(turns([...every(100, 0, 1000, () => 0), ...long])).toEqual([5000]);
+});
+
+test('an overload that follows a stall is shed at once', () => {
+  const overload = every(10, 3000, 8000, () => 400);
+  expect(turns([...every(100, 0, 1000, () => 0), ...overload])).toEqual([3100]);
+});
+
+test('a server of long synchronous tasks is not excused by every one of them', () => {
   const began = turns(every(400, 0, 8000, () => 900))[0] ?? Number.POSITIVE_INFINITY;
   expect(began).toBeLessThanOrEqual(1600);
 });
@@ -93,21 +108,16 @@ test('a gap while nobody watched is no stall', () => {
 const CALM: AdmissionInput = {
   priority: 'normal',
   shedding: false,
-  queueAgeMs: 0,
+  turn: true,
   memory: 'normal',
   cpu: 'normal',
 };
 
 test.each<[string, Partial<AdmissionInput>, string | undefined]>([
   ['all is calm', {}, undefined],
-  ['an old queue before the verdict', { queueAgeMs: 500 }, undefined],
-  ['an old queue', { shedding: true, queueAgeMs: 101 }, 'queue-age'],
-  ['the queue is young again', { shedding: true, queueAgeMs: 100 }, undefined],
-  [
-    'low, the queue is young again',
-    { shedding: true, queueAgeMs: 0, priority: 'low' },
-    'event-loop',
-  ],
+  ['shedding, another one’s turn', { shedding: true, turn: false }, 'queue-age'],
+  ['shedding, its turn', { shedding: true }, undefined],
+  ['low, the queue is young again', { shedding: true, priority: 'low' }, 'event-loop'],
   ['low in calm', { priority: 'low' }, undefined],
   ['low at elevated', { priority: 'low', cpu: 'elevated', memory: 'elevated' }, undefined],
   ['low at high CPU', { priority: 'low', cpu: 'high' }, 'cpu'],
@@ -117,9 +127,19 @@ test.each<[string, Partial<AdmissionInput>, string | undefined]>([
   ['normal at critical memory', { memory: 'critical' }, 'memory'],
   [
     'critical with everything on fire',
-    { priority: 'critical', shedding: true, queueAgeMs: 9e9, memory: 'critical', cpu: 'critical' },
+    { priority: 'critical', shedding: true, turn: false, memory: 'critical', cpu: 'critical' },
     undefined,
   ],
 ])('refusal(): %s', (_, change, expected) => {
-  expect(refusal({ ...CALM, ...change }, CONFIG)).toBe(expected);
+  expect(refusal({ ...CALM, ...change })).toBe(expected);
+});
+
+test.each([
+  ['a short queue lets all in', 25, 0.1, 1],
+  ['then a quarter more than could be served lately', 26, 0.4, 0.5],
+  ['never more than all', 60, 0.9, 1],
+  ['at the limit still so', 100, 0.4, 0.5],
+  ['over it nobody', 101, 0.9, 0],
+])('openShare(): %s', (_, ageMs, learned, expected) => {
+  expect(openShare(ageMs, learned, CONFIG)).toBe(expected);
 });

@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { expect, test } from 'vitest';
+import { LoopDelay } from './loop_delay.ts';
+
+function block(ms: number): void {
+  const endMs = performance.now() + ms;
+  while (performance.now() < endMs);
+}
+
+test('a stall is seen by a reading right after it, before any timer could fire', async () => {
+  const delay = new LoopDelay();
+  delay.start();
+  await sleep(120);
+  delay.nextInterval();
+  block(400);
+  expect(delay.read().maxMs).toBeGreaterThan(300);
+  delay.stop();
+});
+
+test('a stall that was read is not counted again in the next interval', async () => {
+  const delay = new LoopDelay();
+  delay.start();
+  await sleep(120);
+  block(1500);
+  delay.read();
+  delay.nextInterval();
+  await sleep(200);
+  expect(delay.read().maxMs).toBeLessThan(1000);
+  delay.stop();
+});
+
+test('a stall that begins right after the interval did is not lost', async () => {
+  const delay = new LoopDelay();
+  delay.start();
+  await sleep(120);
+  delay.nextInterval();
+  block(400);
+  await sleep(200);
+  const { p50Ms, p99Ms, maxMs } = delay.read();
+  expect(maxMs).toBeGreaterThan(300);
+  expect(p50Ms).toBeLessThanOrEqual(p99Ms);
+  delay.stop();
+});
+
+test('before start() and after stop() there is nothing to read, twice is harmless', async () => {
+  const delay = new LoopDelay();
+  const nothing = { p50Ms: 0, p99Ms: 0, maxMs: 0 };
+  expect(delay.read()).toEqual(nothing);
+  delay.start();
+  delay.start();
+  await sleep(120);
+  delay.stop();
+  delay.stop();
+  block(100);
+  expect(delay.read()).toEqual(nothing);
+});
