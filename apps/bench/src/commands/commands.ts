@@ -2,6 +2,7 @@ import type { Command } from '../cli/command.ts';
 import { compareCommand } from './compare_command.ts';
 import { doctorCommand } from './doctor_command.ts';
 import { listCommand } from './list_command.ts';
+import { microCommand } from './micro_command.ts';
 import { reportCommand } from './report_command.ts';
 import { runCommand } from './run_command.ts';
 
@@ -11,5 +12,6 @@ export const COMMANDS: readonly Command[] = [
   listCommand,
   compareCommand,
   reportCommand,
+  microCommand,
   doctorCommand,
 ];

@@ -44,6 +44,7 @@ const metrics = {
   recall: { unit: '', better: 'higher', meaning: 'leaks found / leaks injected' },
   stallMs: { unit: 'ms', better: 'lower', meaning: 'longest stop of the event loop' },
   countedRatio: { unit: '', better: 'higher', meaning: 'events counted / events there were' },
+  firstLineMs: { unit: 'ms', better: 'lower', meaning: 'time until the first line of progress' },
   seconds: { unit: 's', better: 'lower', meaning: 'duration of a whole command' },
   bytes: { unit: 'B', better: 'lower', meaning: 'size' },
   dependencies: { unit: '', better: 'lower', meaning: 'runtime dependencies' },

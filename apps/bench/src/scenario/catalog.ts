@@ -5,6 +5,8 @@ import { distantRedis } from '../scenarios/k04_distant_redis.ts';
 import { invalidation } from '../scenarios/k05_invalidation.ts';
 import { missAndFill } from '../scenarios/k06_miss_and_fill.ts';
 import { stampede } from '../scenarios/k07_stampede.ts';
+import { hitRatio } from '../scenarios/k08_hit_ratio.ts';
+import { invalidationFeed } from '../scenarios/k09_invalidation_feed.ts';
 import { sharedLanes } from '../scenarios/p01_shared_lanes.ts';
 import { fewLanes } from '../scenarios/p02_few_lanes.ts';
 import { distantLanes } from '../scenarios/p03_distant_lanes.ts';
@@ -17,8 +19,12 @@ import { hikariSpike } from '../scenarios/p09_hikari_spike.ts';
 import { acquireCost } from '../scenarios/p10_acquire_cost.ts';
 import { silentConnections } from '../scenarios/p11_silent_connections.ts';
 import { serverKilled } from '../scenarios/p12_server_killed.ts';
+import { metastability } from '../scenarios/p13_metastability.ts';
 import { selfSized } from '../scenarios/p14_self_sized.ts';
 import { fullRange } from '../scenarios/p15_full_range.ts';
+import { freshStart } from '../scenarios/s01_start.ts';
+import { freshTest } from '../scenarios/s02_test.ts';
+import { poolCoreSize } from '../scenarios/s03_pool_core_size.ts';
 import type { Scenario } from './scenario.ts';
 
 /** Every scenario, in the order of the target table. */
@@ -35,6 +41,7 @@ export const SCENARIOS: readonly Scenario[] = [
   acquireCost,
   silentConnections,
   serverKilled,
+  metastability,
   selfSized,
   fullRange,
   localHit,
@@ -44,6 +51,11 @@ export const SCENARIOS: readonly Scenario[] = [
   invalidation,
   missAndFill,
   stampede,
+  hitRatio,
+  invalidationFeed,
+  freshStart,
+  freshTest,
+  poolCoreSize,
 ];
 
 export function scenarioById(idOrName: string): Scenario | undefined {
