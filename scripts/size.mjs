@@ -10,7 +10,7 @@ for (const name of readdirSync('packages')) {
   const limit = /^(\d+) kB$/.exec(manifest.sizeLimit)?.[1];
   if (limit === undefined) throw new Error(`packages/${name}: "sizeLimit" has to be "<number> kB"`);
   const { outputFiles } = await build({
-    entryPoints: [`packages/${name}/dist/mod.js`],
+    entryPoints: [`./packages/${name}/dist/mod.js`],
     bundle: true,
     minify: true,
     format: 'esm',
