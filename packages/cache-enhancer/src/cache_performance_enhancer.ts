@@ -1,26 +1,21 @@
 import { CacheEngine } from './cache_engine.ts';
+import { cacheMetrics } from './cache_metrics.ts';
 import { CacheNamespace } from './cache_namespace.ts';
 import type { CacheEvents } from './emitter.ts';
-import { encodeEnvelope } from './envelope.ts';
 import { CacheClosedError, InvalidOptionError } from './errors.ts';
-import type { Flight } from './flight.ts';
 import { type InvalidationTuningReport, tuneInvalidation } from './invalidation_tuning.ts';
 import type { Loader } from './loader.ts';
-import type { LocalEntry } from './local_store.ts';
-import { type Answer, type CacheMetrics, isTimed } from './metrics.ts';
+import { type CacheMetrics, isTimed } from './metrics.ts';
 import {
   assertName,
   type CachePerformanceEnhancerOptions,
   type EntryOptions,
-  type ResolvedEntryOptions,
   resolveEntryOptions,
   resolveOptions,
 } from './options.ts';
 import { type RedisTuningReport, tuneRedis } from './redis_tuning.ts';
+import { covers, Requests } from './requests.ts';
 import { MAX_USES } from './s3_fifo.ts';
-import { jitteredTtlMs, lifetimeOf } from './ttl_policy.ts';
-import { formValue } from './value_form.ts';
-import { within } from './within.ts';
 
 /** What to invalidate. */
 export interface InvalidationTarget {
@@ -34,9 +29,6 @@ export interface InvalidationResult {
   tags: number;
   tookMs: number;
 }
-
-// After a failed refresh; so that a database in trouble is not asked at the rate of the requests.
-const QUIET_MS = 1000;
 
 /**
  * A cache in two levels, this process and Redis, in front of a loader that asks the truth (a database).
@@ -74,6 +66,7 @@ const QUIET_MS = 1000;
  */
 export class CachePerformanceEnhancer implements AsyncDisposable {
   readonly #engine: CacheEngine;
+  readonly #requests: Requests;
 
   /**
    * Opens nothing yet.
@@ -82,6 +75,7 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
    */
   constructor(options: CachePerformanceEnhancerOptions) {
     this.#engine = new CacheEngine(resolveOptions(options));
+    this.#requests = new Requests(this.#engine);
   }
 
   /**
@@ -120,104 +114,8 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
         return entry.value as T;
       }
     }
-    return this.#getSlowly(key, loader, options, entry) as T | Promise<T>;
-  }
-
-  #getSlowly(
-    key: string,
-    loader: Loader<unknown>,
-    given: EntryOptions | undefined,
-    entry: LocalEntry | undefined,
-  ): unknown {
     this.#open('getOrSet');
-    assertName('key', key);
-    if (typeof loader !== 'function') throw new InvalidOptionError('loader', loader, 'a function');
-    const engine = this.#engine;
-    const options = resolveEntryOptions(given, engine.options);
-    const began = engine.options.clock.now();
-    engine.recorder.distinct.add(key);
-    if (entry !== undefined && began < entry.staleUntil && covers(entry.tags, options.tags)) {
-      if (this.#proven(entry, began)) return this.#serveAndRefresh(entry, loader, options, began);
-      if (entry.graceMs > 0) {
-        // Redis is not there to prove it: grace covers that, and the answer does not wait.
-        if (!engine.level.usable(key, options.tags))
-          return this.#serveAndRefresh(entry, loader, options, began);
-        return this.#askSoftly(entry, this.#join(key, loader, options), began);
-      }
-    }
-    const flight = this.#join(key, loader, options);
-    if (flight.given !== undefined) {
-      this.#countLocal(began, flight.given.source === 'stale');
-      return flight.given.value;
-    }
-    return this.#answer(flight, began);
-  }
-
-  #join(key: string, loader: Loader<unknown>, options: ResolvedEntryOptions): Flight {
-    const flight = this.#engine.flights.get(key);
-    if (flight === undefined || !covers(flight.options.tags, options.tags)) {
-      return this.#engine.fly(key, loader, options);
-    }
-    if (flight.given === undefined) this.#engine.recorder.joined++;
-    return flight;
-  }
-
-  async #answer(flight: Flight, began: number): Promise<unknown> {
-    const { recorder, options } = this.#engine;
-    try {
-      const { value, source } = await flight.answer;
-      recorder.answered(source, options.clock.now() - began);
-      return value;
-    } catch (error) {
-      recorder.answered('none', options.clock.now() - began);
-      throw error;
-    }
-  }
-
-  /** Redis is asked first, but a value in grace does not wait for it longer than the soft limit. */
-  async #askSoftly(entry: LocalEntry, flight: Flight, began: number): Promise<unknown> {
-    const { options } = this.#engine;
-    if (await within(flight.answer, options.softTimeoutMs, options.clock)) {
-      try {
-        return await this.#answer(flight, began);
-      } catch {
-        // The loader failed: what grace is for.
-      }
-    }
-    this.#countLocal(began, true);
-    return entry.value;
-  }
-
-  #serveAndRefresh(
-    entry: LocalEntry,
-    loader: Loader<unknown>,
-    options: ResolvedEntryOptions,
-    now: number,
-  ): unknown {
-    const { flights } = this.#engine;
-    this.#engine.local.touch(entry);
-    if (flights.get(entry.key) === undefined && now >= entry.quietUntil) {
-      // Hits stay cheap while the refresh is under way.
-      entry.refreshAt = Math.max(entry.refreshAt, Math.min(entry.freshUntil, now + QUIET_MS));
-      const flight = this.#engine.fly(entry.key, loader, options, entry.version);
-      flight.failed = () => {
-        entry.quietUntil = this.#engine.options.clock.now() + QUIET_MS;
-      };
-    }
-    this.#countLocal(now, now >= entry.freshUntil || !this.#proven(entry, now));
-    return entry.value;
-  }
-
-  #proven(entry: LocalEntry, now: number): boolean {
-    const { coherence } = this.#engine;
-    return entry.epoch === coherence.epoch && (now < coherence.until || now < entry.provenUntil);
-  }
-
-  #countLocal(began: number, stale: boolean): void {
-    const { recorder, options } = this.#engine;
-    recorder.localHits++;
-    if (stale) recorder.staleServed++;
-    recorder.local.record(options.clock.now() - began);
+    return this.#requests.ask(key, loader, options, entry) as T | Promise<T>;
   }
 
   /**
@@ -231,30 +129,13 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
     const { clock } = this.#engine.options;
     const began = clock.now();
     const entry = this.#engine.local.get(key);
-    if (entry !== undefined && began < entry.freshUntil && this.#proven(entry, began)) {
+    if (entry !== undefined && began < entry.freshUntil && this.#requests.proven(entry, began)) {
       this.#engine.local.touch(entry);
-      this.#countLocal(began, false);
+      this.#requests.countLocal(began, false);
       return entry.value as T;
     }
     this.#engine.recorder.distinct.add(key);
-    return this.#look(key, entry, began) as Promise<T | undefined>;
-  }
-
-  async #look(key: string, entry: LocalEntry | undefined, began: number): Promise<unknown> {
-    const { recorder, options, level } = this.#engine;
-    await this.#engine.begin();
-    if (
-      entry !== undefined &&
-      entry.graceMs > 0 &&
-      began < entry.staleUntil &&
-      !level.usable(key, entry.tags)
-    ) {
-      this.#countLocal(began, true);
-      return entry.value;
-    }
-    const answer: Answer = await this.#engine.journey.look(key);
-    recorder.answered(answer.source, options.clock.now() - began);
-    return answer.value;
+    return this.#requests.look(key, entry, began) as Promise<T | undefined>;
   }
 
   /**
@@ -271,7 +152,7 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
   peek<T = unknown>(key: string): T | undefined {
     const entry = this.#engine.local.get(key);
     const now = this.#engine.options.clock.now();
-    return entry !== undefined && now < entry.freshUntil && this.#proven(entry, now)
+    return entry !== undefined && now < entry.freshUntil && this.#requests.proven(entry, now)
       ? (entry.value as T)
       : undefined;
   }
@@ -285,32 +166,7 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
    */
   async set<T>(key: string, value: T, given?: EntryOptions): Promise<void> {
     this.#open('set');
-    assertName('key', key);
-    const { level, log, keeper, options } = this.#engine;
-    const entry = resolveEntryOptions(given, options);
-    const formed = formValue(key, value, options.codec);
-    await this.#engine.begin();
-    this.#engine.forget([level.valueKey(key)]);
-    const { ttlMs, graceMs } = lifetimeOf(value, entry, entry.negativeTtlMs);
-    const freshMs = jitteredTtlMs(ttlMs, options.ttlJitter, options.random());
-    const stamps = await level.ensureStamps(key, entry.tags, options.hardTimeoutMs);
-    const since = log.begin();
-    try {
-      const sent = options.clock.now();
-      const envelope = {
-        version: level.token(),
-        freshUntilMs: Math.round(options.clock.wallNow() + freshMs),
-        graceMs: Math.round(graceMs),
-        loadMs: 0,
-        tags: stamps,
-        text: formed.text,
-      };
-      await level.put(key, encodeEnvelope(envelope), Math.round(freshMs + graceMs));
-      keeper.keep({ key, value: formed.value, envelope, tags: entry.tags, trueAt: sent, since });
-    } finally {
-      log.end();
-      this.#engine.waiters.wake(key);
-    }
+    await this.#requests.store(key, value, given);
   }
 
   /**
@@ -385,39 +241,7 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
 
   /** Counters since construction, and the state now. */
   getCacheMetrics(): CacheMetrics {
-    const { recorder: r, local, link, coherence, invalidator, options } = this.#engine;
-    const requests = r.requests();
-    const distinctKeys = Math.min(requests, r.distinct.count());
-    return {
-      timestamp: options.clock.wallNow(),
-      requests,
-      hits: { local: r.localHits, redis: r.redisHits },
-      misses: r.misses,
-      joined: r.joined,
-      hitRatio: r.hitRatio(),
-      achievableHitRatio: requests === 0 ? 0 : 1 - distinctKeys / requests,
-      distinctKeys,
-      staleServed: r.staleServed,
-      loads: r.loads,
-      loadErrors: r.loadErrors,
-      fillsRefused: r.fillsRefused,
-      readsPoisoned: r.readsPoisoned,
-      refreshes: r.refreshes,
-      invalidations: r.invalidations,
-      invalidationsReceived: r.invalidationsReceived,
-      invalidationsPending: invalidator.pending,
-      evictions: local.evictions,
-      localEntries: local.size,
-      localBytes: local.bytes(),
-      maxLocalBytes: options.maxLocalBytes,
-      latency: r.latency(),
-      latencyBy: { local: r.local.summary(), redis: r.redis.summary(), load: r.load.summary() },
-      redisState: link.state,
-      redisTimeouts: link.timeouts,
-      breakerOpened: link.breakerOpened,
-      feedState: coherence.state,
-      largestReadBatch: Math.max(0, ...link.lanes.map((lane) => lane.batcher.largestBatch)),
-    };
+    return cacheMetrics(this.#engine);
   }
 
   /** Estimated heap bytes of the in-process level; with `shrink`, what a memory guard needs. */
@@ -453,10 +277,4 @@ export class CachePerformanceEnhancer implements AsyncDisposable {
   #open(operation: string): void {
     if (this.#engine.closed) throw new CacheClosedError(operation, this.#engine.options.namespace);
   }
-}
-
-/** What was stored under fewer tags than the caller wants it to obey is not for this caller: an invalidation would miss it. */
-function covers(had: readonly string[], wanted: readonly string[]): boolean {
-  for (const tag of wanted) if (!had.includes(tag)) return false;
-  return true;
 }
