@@ -3,6 +3,7 @@
  * right on pg.Pool itself. It leaves out what pg-pool has no promise on.
  */
 import pg from 'pg';
+import { Pool } from './pool.ts';
 
 /** Options that pg-pool reads but @types/pg does not list. */
 export interface AnyPoolOptions extends pg.PoolConfig {
@@ -16,6 +17,7 @@ export type AnyPoolClass = new (options?: AnyPoolOptions) => pg.Pool;
 /** Every group runs on each of these. */
 export const poolClasses: readonly [name: string, PoolClass: AnyPoolClass][] = [
   ['pg.Pool', pg.Pool],
+  ['Pool', Pool],
 ];
 
 /** What applications and libraries read off pg.Pool beyond its types. */

@@ -264,7 +264,7 @@ for (const [name, PoolClass] of poolClasses) {
       expect((await end())?.message).toBe('Called end on pool more than once');
       const errors: (Error | undefined)[] = [];
       pool.connect((error) => void errors.push(error));
-      pool.query('select 1', (error: Error) => void errors.push(error));
+      void pool.query('select 1', (error: Error) => void errors.push(error));
       await until('both told', () => errors.length === 2);
       for (const error of errors) expect(error?.message).toContain('Cannot use a pool');
     });

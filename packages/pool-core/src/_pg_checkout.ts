@@ -1,0 +1,240 @@
+/**
+ * Lending a client, and getting it back.
+ */
+import { AsyncResource } from 'node:async_hooks';
+import type pg from 'pg';
+import type { Entry } from './_entry.ts';
+import { insideOf } from './_pg_client_inside.ts';
+import { recordOf } from './_pg_client_record.ts';
+import { standInFor } from './_pg_stand_in.ts';
+import {
+  AcquireTimeoutError,
+  ConnectFailedError,
+  LeaseReleasedError,
+  PoolClosedError,
+} from './errors.ts';
+import { Lease, type LeaseHome } from './lease.ts';
+import type { ResourcePool } from './resource_pool.ts';
+import { Waiter } from './waiter.ts';
+
+/** pg-pool's words: applications compare them. */
+export const RELEASED_TWICE =
+  'Release called on client which has already been released to the pool.';
+export const POOL_ENDED = 'Cannot use a pool after calling end on the pool';
+export const TIMED_OUT = 'timeout exceeded when trying to connect';
+
+export type Release = (error?: unknown) => void | Promise<void>;
+export type ConnectCallback = (
+  error: Error | undefined,
+  client: pg.PoolClient | undefined,
+  done: Release,
+) => void;
+
+/** What lending needs of the pool. */
+export interface Lender {
+  readonly resources: ResourcePool<pg.Client>;
+  readonly allowsExit: boolean;
+  /** Whether a stand-in is handed out instead of the client. */
+  readonly standsIn: boolean;
+  /** Tell pg-pool's events. */
+  acquired(client: pg.Client): void;
+  released(client: pg.Client, error: unknown): void;
+  /** A client came back, and may be idle. */
+  returned(): void;
+  /** A waiter was answered. */
+  answered(): void;
+}
+
+function noop(): void {}
+
+/** The engine's refusal in pg-pool's terms. */
+export function asCallerSees(error: Error): Error {
+  if (error instanceof ConnectFailedError && error.cause instanceof Error) return error.cause;
+  if (error instanceof PoolClosedError) error.message = POOL_ENDED;
+  if (error instanceof AcquireTimeoutError && !error.message.startsWith(TIMED_OUT)) {
+    error.message = `${TIMED_OUT}. ${error.message}`;
+    Error.captureStackTrace(error);
+  }
+  return error;
+}
+
+/** Makes the entry's client its borrower's: from here on its release ends this checkout, and only this one. */
+export function lend(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
+  const client = introduce(lender, entry);
+  if (!lender.standsIn) {
+    (client as unknown as { release: Release }).release = releaser(lender, entry, client);
+    return client as pg.PoolClient;
+  }
+  (client as unknown as { release: Release }).release = releasedByLease;
+  return standInFor(client, entry.leaseId, releaser(lender, entry, client));
+}
+
+function introduce(lender: Lender, entry: Entry<pg.Client>): pg.Client {
+  const client = entry.connection as pg.Client;
+  const record = recordOf(client);
+  if (record !== undefined) record.entry = entry;
+  if (lender.allowsExit) insideOf(client).ref?.();
+  lender.acquired(client);
+  return client;
+}
+
+/** A function of its own, so that what it closes over is no more than this: the stand-in is not. */
+function releaser(lender: Lender, entry: Entry<pg.Client>, client: pg.Client): Release {
+  const { leaseId } = entry;
+  let released = false;
+  return (error) => {
+    if (released) throw new Error(RELEASED_TWICE);
+    released = true;
+    return giveBack(lender, entry, leaseId, client, error);
+  };
+}
+
+export function giveBack(
+  lender: Lender,
+  entry: Entry<pg.Client>,
+  leaseId: number,
+  client: pg.Client,
+  error: unknown,
+): void | Promise<void> {
+  if (entry.leaseId !== leaseId) throw new Error(RELEASED_TWICE);
+  lender.released(client, error);
+  try {
+    const returning = lender.resources.release(entry, leaseId, error);
+    if (returning === undefined) lender.returned();
+    else void returning.then(() => lender.returned());
+    return returning;
+  } catch (failure) {
+    if (failure instanceof LeaseReleasedError) throw new Error(RELEASED_TWICE);
+    throw failure;
+  }
+}
+
+/** Calls an application's callback from within the engine: what it throws is its own uncaught exception. */
+function callBack(
+  callback: ConnectCallback,
+  error: Error | undefined,
+  client?: pg.PoolClient,
+): void {
+  try {
+    if (client === undefined) callback(error, undefined, noop);
+    else callback(undefined, client, client.release as Release);
+  } catch (thrown) {
+    process.nextTick(() => {
+      throw thrown;
+    });
+  }
+}
+
+/**
+ * `connect()`: the oldest contract. A queued callback runs in the async context it came from, not in the one of
+ * whoever gave the client back (pg-pool runs it in the latter, which mixes up AsyncLocalStorage and traces).
+ */
+export class ConnectWaiter extends Waiter<pg.Client> {
+  readonly #lender: Lender;
+  readonly #callback: ConnectCallback;
+  readonly #scope: AsyncResource;
+  #inCall = true;
+
+  constructor(lender: Lender, callback: ConnectCallback) {
+    super();
+    this.#lender = lender;
+    this.#callback = callback;
+    this.#scope = new AsyncResource('PG_POOL_CONNECT', { requireManualDestroy: true });
+  }
+
+  /** The acquire call is over: answers may be given in the tick they come. */
+  returned(): void {
+    this.#inCall = false;
+  }
+
+  override granted(entry: Entry<pg.Client>): pg.PoolClient {
+    const client = lend(this.#lender, entry);
+    this.#answer(undefined, client);
+    return client;
+  }
+
+  override refused(error: Error): void {
+    this.#answer(asCallerSees(error));
+  }
+
+  #answer(error: Error | undefined, client?: pg.PoolClient): void {
+    if (this.#inCall) process.nextTick(callBack, this.#callback, error, client);
+    else this.#scope.runInAsyncScope(callBack, undefined, this.#callback, error, client);
+    this.#lender.answered();
+  }
+}
+
+/** An idle client, taken in this tick, handed over in the next, as pg-pool does. */
+export function lendNextTick(
+  lender: Lender,
+  entry: Entry<pg.Client>,
+  callback: ConnectCallback,
+): void {
+  process.nextTick(lendNow, lender, entry, callback);
+}
+
+function lendNow(lender: Lender, entry: Entry<pg.Client>, callback: ConnectCallback): void {
+  const client = lend(lender, entry);
+  lender.resources.announce(entry, 0, client);
+  callBack(callback, undefined, client);
+}
+
+/** A lease that tells pg-pool's events as well. */
+export class PgLease extends Lease<pg.PoolClient> {
+  readonly #lender: Lender;
+
+  constructor(lender: Lender, entry: Entry<pg.Client>) {
+    super(
+      lender.resources as unknown as LeaseHome<pg.PoolClient>,
+      entry as unknown as Entry<pg.PoolClient>,
+    );
+    this.#lender = lender;
+    // A lease is released by itself: the client must not know it, or a lost lease could not be told from a held one.
+    const client = introduce(lender, entry);
+    (client as unknown as { release: Release }).release = releasedByLease;
+  }
+
+  override release(error?: unknown): void | Promise<void> {
+    if (!this.released) this.#lender.released(this.connection, error);
+    const returning = super.release(error);
+    if (returning === undefined) this.#lender.returned();
+    else void returning.then(() => this.#lender.returned());
+    return returning;
+  }
+}
+
+function releasedByLease(): never {
+  throw new Error(
+    'This client was lent as a lease: call release() of the lease, not of the client.',
+  );
+}
+
+/** `getConnection()`: answers with a lease that nothing but the caller refers to. */
+export class LeaseWaiter extends Waiter<pg.Client> {
+  readonly #lender: Lender;
+  readonly #resolve: (lease: PgLease) => void;
+  readonly #reject: (error: Error) => void;
+  /** Ends the watch over an AbortSignal. */
+  unwatch: (() => void) | undefined;
+
+  constructor(lender: Lender, resolve: (lease: PgLease) => void, reject: (error: Error) => void) {
+    super();
+    this.#lender = lender;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  override granted(entry: Entry<pg.Client>): PgLease {
+    this.unwatch?.();
+    const lease = new PgLease(this.#lender, entry);
+    this.#resolve(lease);
+    this.#lender.answered();
+    return lease;
+  }
+
+  override refused(error: Error): void {
+    this.unwatch?.();
+    this.#reject(asCallerSees(error));
+    this.#lender.answered();
+  }
+}

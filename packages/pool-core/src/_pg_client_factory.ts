@@ -1,0 +1,203 @@
+/**
+ * Makes and unmakes pg Clients for the engine.
+ */
+import type pg from 'pg';
+import { REMOVE } from './_pg_channels.ts';
+import { type ClientInside, insideOf } from './_pg_client_inside.ts';
+import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
+import { classifyConnectError } from './_pg_connect_error_policy.ts';
+import { PgSession, type SessionRules } from './_pg_session.ts';
+import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
+import type { DestroyReason } from './contract.ts';
+
+/** What the factory needs of its pool; read anew for each client, as applications change these. */
+export interface ClientFactoryHost {
+  readonly Client: unknown;
+  readonly options: pg.PoolConfig;
+  readonly log: (...messages: unknown[]) => void;
+  emit(event: string, ...args: unknown[]): boolean;
+  listenerCount(event: string): number;
+}
+
+const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
+  'idle-timeout': 'remove idle client',
+  lifetime: 'remove expired client',
+  'max-uses': 'remove expended client',
+};
+
+/** How long a client may take to say goodbye to a server that may be gone. */
+const GOODBYE_MS = 1_000;
+
+export class PgClientFactory implements ConnectionFactory<pg.Client> {
+  /** The clients from the start of their connect to the start of their end: pg-pool's `_clients`. */
+  readonly clients: pg.Client[] = [];
+  readonly #host: ClientFactoryHost;
+  readonly #rules: SessionRules;
+
+  constructor(host: ClientFactoryHost, rules: SessionRules) {
+    this.#host = host;
+    this.#rules = rules;
+  }
+
+  create(signal: AbortSignal, lost: (error?: unknown) => void): Promise<pg.Client> {
+    const host = this.#host;
+    // Looked up and called as pg-pool does: a Client may be a plain function.
+    const Client = host.Client as new (options: pg.PoolConfig) => pg.Client;
+    const client = new Client(host.options);
+    this.clients.push(client);
+    const record: ClientRecord = {
+      client,
+      session: new PgSession(client, this.#rules),
+      entry: undefined,
+      onError: undefined,
+      lost,
+    };
+    keepRecord(record);
+    host.log('connecting new client');
+    return new Promise((resolve, reject) => {
+      const giveUp = (): void => this.#abandon(client);
+      signal.addEventListener('abort', giveUp, { once: true });
+      void client.connect((error?: Error | null) => {
+        client.on('error', (failure: Error) => this.#failed(record, failure));
+        if (error) {
+          signal.removeEventListener('abort', giveUp);
+          host.log('client failed to connect', error);
+          this.#forget(client);
+          reject(error);
+          return;
+        }
+        host.log('new client connected');
+        this.#introduce(record).then(
+          () => {
+            signal.removeEventListener('abort', giveUp);
+            client.once?.('end', () => record.lost());
+            if (host.options.allowExitOnIdle) insideOf(client).unref?.();
+            resolve(client);
+          },
+          (refusal) => {
+            signal.removeEventListener('abort', giveUp);
+            this.#forget(client);
+            void this.#end(client).then(() => reject(refusal));
+          },
+        );
+      });
+    });
+  }
+
+  destroy(client: pg.Client, reason: DestroyReason): Promise<void> {
+    const logged = LOGGED[reason];
+    if (logged !== undefined) this.#host.log(logged);
+    this.#forget(client);
+    return this.#end(client).then(() => {
+      this.#tell('remove', client);
+      if (REMOVE.hasSubscribers) REMOVE.publish({ client });
+    });
+  }
+
+  validate(client: pg.Client): Promise<boolean> {
+    return new Promise((resolve) => {
+      void client.query('SELECT 1', (error: Error | undefined) => resolve(!error));
+    });
+  }
+
+  reset(client: pg.Client): Promise<ResetResult> | ResetResult {
+    const cleaned = recordOf(client)?.session.clean();
+    if (this.#host.options.allowExitOnIdle) insideOf(client).unref?.();
+    return cleaned;
+  }
+
+  isUsable(client: pg.Client): boolean {
+    const inside: ClientInside = insideOf(client);
+    return inside._queryable !== false && inside._ending !== true;
+  }
+
+  isBusy(client: pg.Client): boolean {
+    return recordOf(client)?.session.busy ?? false;
+  }
+
+  isClean(client: pg.Client): boolean {
+    return recordOf(client)?.session.idle ?? false;
+  }
+
+  classify(error: unknown): ConnectErrorKind {
+    return classifyConnectError(error) ?? 'unrelated';
+  }
+
+  /** The pool's hooks, in pg-pool's order; their queries run before the client's first user. */
+  async #introduce(record: ClientRecord): Promise<void> {
+    const { client, session } = record;
+    const { onConnect, verify } = this.#host.options;
+    if (onConnect) await onConnect(client);
+    this.#tell('connect', client);
+    session.endSetUp();
+    if (verify) {
+      await new Promise<void>((resolve, reject) => {
+        verify(client as pg.PoolClient, (error) => (error ? reject(error) : resolve()));
+      });
+    }
+  }
+
+  /** A listener that throws is the application's uncaught exception, not the pool's undoing. */
+  #tell(event: string, client: pg.Client): void {
+    try {
+      this.#host.emit(event, client);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  }
+
+  /**
+   * pg emits 'error' when a socket dies. Under a borrower it is the borrower's affair: its statements fail, and the client is
+   * closed at its release; pg-pool takes its listener off meanwhile, so that the death of a client that is lent but
+   * not working ends the process.
+   */
+  #failed(record: ClientRecord, error: Error): void {
+    const { entry, client } = record;
+    if (entry !== undefined && entry.leaseId !== 0) {
+      record.onError?.(error);
+      return;
+    }
+    if (!this.clients.includes(client)) {
+      this.#host.log('additional client error after disconnection due to error', error);
+      return;
+    }
+    record.lost(error);
+    // Nobody listens: losing an idle connection is no reason to end the process, as an 'error' event would.
+    if (this.#host.listenerCount('error') === 0) return;
+    Object.assign(error, { client });
+    this.#host.emit('error', error, client);
+  }
+
+  #forget(client: pg.Client): void {
+    const index = this.clients.indexOf(client);
+    if (index >= 0) this.clients.splice(index, 1);
+  }
+
+  /** Ends a connect that has taken too long, in whatever state it is. */
+  #abandon(client: pg.Client): void {
+    this.#host.log('ending client due to timeout');
+    this.#forget(client);
+    const { connection, end } = insideOf(client);
+    if (connection?.stream?.destroy !== undefined) connection.stream.destroy();
+    // pg-native: libpq does its own teardown.
+    else end?.call(client, () => {});
+  }
+
+  #end(client: pg.Client): Promise<void> {
+    const inside = insideOf(client);
+    if (inside.end === undefined) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => {
+        inside.connection?.stream?.destroy?.();
+        resolve();
+      }, GOODBYE_MS);
+      timer.unref();
+      inside.end?.(() => {
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+}

@@ -1,0 +1,27 @@
+/**
+ * What the pool remembers of a client, beside the engine's ledger.
+ */
+import type pg from 'pg';
+import type { Entry } from './_entry.ts';
+import type { PgSession } from './_pg_session.ts';
+
+const RECORD: unique symbol = Symbol('fynlo.pool.record');
+
+/** What the pool knows of one client. It is found through the client, and lives as long. */
+export interface ClientRecord {
+  readonly client: pg.Client;
+  readonly session: PgSession;
+  /** The engine's entry, from the first time the client is lent. */
+  entry: Entry<pg.Client> | undefined;
+  /** A one-shot query's way to learn of an error that the client emits. */
+  onError: ((error: Error) => void) | undefined;
+  lost: (error?: unknown) => void;
+}
+
+export function recordOf(client: pg.Client): ClientRecord | undefined {
+  return (client as unknown as { [RECORD]?: ClientRecord })[RECORD];
+}
+
+export function keepRecord(record: ClientRecord): void {
+  Object.defineProperty(record.client, RECORD, { value: record });
+}

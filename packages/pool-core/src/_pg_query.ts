@@ -1,0 +1,150 @@
+/**
+ * One statement on a client that nobody else has: `pool.query()`.
+ */
+import type pg from 'pg';
+import { requestCancel } from './_pg_cancel.ts';
+import type { Release } from './_pg_checkout.ts';
+import { recordOf } from './_pg_client_record.ts';
+import { afterQueryError } from './_pg_query_error_policy.ts';
+import { QueryAbortedError } from './pg_errors.ts';
+
+export type QueryCallback = (error: Error | undefined, result?: unknown) => void;
+
+export interface QueryRules {
+  readonly discardOnQueryError: boolean;
+}
+
+/** Runs the statement, gives the client back, answers: in this order and, as in pg-pool, in one tick. */
+export function queryOnce(
+  client: pg.PoolClient,
+  done: Release,
+  text: unknown,
+  values: unknown,
+  rules: QueryRules,
+  reply: QueryCallback,
+): void {
+  let over = false;
+  const record = recordOf(client);
+  const finish = (error: Error | null | undefined, result?: unknown): void => {
+    if (over) return;
+    over = true;
+    if (record !== undefined) record.onError = undefined;
+    if (error) {
+      void done(costsConnection(error, rules) ? error : undefined);
+      reply(error);
+    } else {
+      void done();
+      reply(undefined, result);
+    }
+  };
+  if (record !== undefined) {
+    record.onError = (error) => {
+      if (over) return;
+      over = true;
+      record.onError = undefined;
+      void done(error);
+      reply(error);
+    };
+  }
+  try {
+    client.query(text as string, values as unknown[], finish as never);
+  } catch (error) {
+    if (over) return;
+    over = true;
+    if (record !== undefined) record.onError = undefined;
+    void done(error);
+    reply(error as Error);
+  }
+}
+
+function costsConnection(error: Error, rules: QueryRules): boolean {
+  return rules.discardOnQueryError || afterQueryError(error) === 'destroy';
+}
+
+const QUERY_CANCELED = '57014';
+
+/** How long the server may take to be asked, and then to answer. */
+const CANCEL_MS = 5_000;
+
+/**
+ * The same, with a signal that stops the statement on the server. The client goes back only when the server has both
+ * answered the statement and taken the cancel request, so that the request cannot hit the next statement; a server that does
+ * neither in time costs the connection. A statement that was faster than its cancel has been executed: its result is given.
+ */
+export function abortableQueryOnce(
+  client: pg.PoolClient,
+  done: Release,
+  text: unknown,
+  values: unknown,
+  rules: QueryRules & { readonly stream: unknown },
+  signal: AbortSignal,
+  reply: QueryCallback,
+): void {
+  let cancelling: Promise<boolean> | undefined;
+  let giveUp: NodeJS.Timeout | undefined;
+  let over = false;
+  const answer = (cost: unknown, error: Error | undefined, result?: unknown): void => {
+    if (over) return;
+    over = true;
+    clearTimeout(giveUp);
+    signal.removeEventListener('abort', abort);
+    void done(cost);
+    reply(error, result);
+  };
+  const abort = (): void => {
+    const unconfirmed = (): void => {
+      const error = new QueryAbortedError({ maybeExecuted: true, cause: signal.reason });
+      answer(error, error);
+    };
+    cancelling = requestCancel(client, rules.stream, CANCEL_MS);
+    void cancelling.then((asked) => {
+      if (!asked) unconfirmed();
+      else if (!over) giveUp = setTimeout(unconfirmed, CANCEL_MS);
+    });
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  const settled = (error: Error | null | undefined, result?: unknown): void => {
+    const cost = error && costsConnection(error, rules) ? error : undefined;
+    if (cancelling === undefined) {
+      answer(cost, error ?? undefined, result);
+      return;
+    }
+    const told =
+      error && 'code' in error && error.code === QUERY_CANCELED
+        ? new QueryAbortedError({ maybeExecuted: false, cause: signal.reason })
+        : (error ?? undefined);
+    void cancelling.then((asked) => answer(asked ? cost : (told ?? true), told, result));
+  };
+  try {
+    client.query(text as string, values as unknown[], settled as never);
+  } catch (error) {
+    answer(error, error as Error);
+  }
+}
+
+/**
+ * Rejects with a stack that leads back to the application's call, as pg-pool does, and pays for it only when there is an
+ * error: the outer promise follows one that is rejected a microtask later, so that the handler runs with the awaiting caller
+ * on its (async) stack.
+ */
+export function rejectFromCaller(
+  error: unknown,
+  resolve: (value: unknown) => void,
+  reject: (error: unknown) => void,
+): void {
+  if (!(error instanceof Error)) {
+    reject(error);
+    return;
+  }
+  let fail: (error: Error) => void = reject;
+  const failing = new Promise<never>((_, rejectFailing) => {
+    fail = rejectFailing;
+  });
+  resolve(
+    failing.catch((failure: Error) => {
+      Error.captureStackTrace(failure);
+      throw failure;
+    }),
+  );
+  queueMicrotask(() => fail(error));
+}

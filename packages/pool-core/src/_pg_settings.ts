@@ -1,0 +1,202 @@
+/**
+ * Reading `Pool`'s options: their defaults and limits.
+ */
+import type { ConnectionFactory } from './connection_factory.ts';
+import { InvalidOptionError } from './errors.ts';
+import type { DynamicConnectionPoolManagerOptions } from './options.ts';
+import type { PoolOptions } from './pg_options.ts';
+
+/** The options as the pool reads them. Durations in ms; Infinity: never. */
+export interface PoolSettings {
+  readonly name: string;
+  readonly max: number;
+  readonly floor: number;
+  readonly warm: number;
+  readonly idleTimeoutMs: number;
+  /** pg-pool closes each when its time is up; the manager, slowly and only when load is low. */
+  readonly exactIdle: boolean;
+  readonly lifetimeMs: number;
+  /** pg-pool's lifetime has no jitter. */
+  readonly exactLifetime: boolean;
+  readonly acquireTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly maxUses: number;
+  readonly maxWaiting: number;
+  readonly discardOnQueryError: boolean;
+  readonly reset: 'dirty' | 'always' | 'never';
+  readonly resetTimeoutMs: number;
+  readonly leases: boolean;
+  /** Passed on as they are; the manager checks them. */
+  readonly manager: Pick<
+    DynamicConnectionPoolManagerOptions<unknown>,
+    | 'scalingThreshold'
+    | 'scaleDownThreshold'
+    | 'healthCheckIntervalMs'
+    | 'maxConnecting'
+    | 'adaptiveCeiling'
+    | 'tuning'
+  >;
+}
+
+const DEFAULT_MAX = 10;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
+const DEFAULT_RESET_TIMEOUT_MS = 1_000;
+
+/** pg-pool opens a connection for each caller while there is room; up to this many at once that harms no server. */
+const ALL_AT_ONCE = 10;
+
+/** The manager's options that make it behave as pg-pool does where nothing else was asked for. */
+export function managerOptions<C>(
+  settings: PoolSettings,
+  factory: ConnectionFactory<C>,
+): DynamicConnectionPoolManagerOptions<C> {
+  const { max, floor, warm, acquireTimeoutMs, resetTimeoutMs } = settings;
+  return {
+    ...settings.manager,
+    factory,
+    name: settings.name,
+    maxConnections: max,
+    minConnections: warm,
+    idleFloor: Math.max(floor, warm),
+    idleTimeoutMs: settings.idleTimeoutMs,
+    exactIdleTimeout: settings.exactIdle,
+    connectionLifetimeMs: settings.lifetimeMs,
+    lifetimeJitter: settings.exactLifetime ? 0 : 0.1,
+    maxUses: settings.maxUses,
+    maxWaiting: settings.maxWaiting,
+    acquireTimeoutMs,
+    connectTimeoutMs: settings.connectTimeoutMs,
+    // The session's own limit comes first.
+    resetTimeoutMs: resetTimeoutMs + 1_000,
+    maxConnecting: settings.manager.maxConnecting ?? (max <= ALL_AT_ONCE ? max : undefined),
+    whileDown: acquireTimeoutMs === Number.POSITIVE_INFINITY ? 'reject' : 'wait',
+    wrapConnectErrors: false,
+  };
+}
+
+/** Reads and checks. What pg-pool takes for "not given" (0, null, '') is not given here either. */
+export function readPoolOptions(options: PoolOptions): PoolSettings {
+  const max = number(options, 'max', 'a whole number >= 1', whole);
+  const poolSize = number(options, 'poolSize', 'a whole number >= 1', whole);
+  const maxConnections = number(options, 'maxConnections', 'a whole number >= 1', whole);
+  agree('maxConnections', maxConnections, 'max', max ?? poolSize);
+  const limit = max ?? poolSize ?? maxConnections ?? DEFAULT_MAX;
+  const floor = number(options, 'min', 'a whole number >= 0', whole) ?? 0;
+  const warm = number(options, 'minConnections', 'a whole number >= 0', whole) ?? 0;
+  if (floor > limit) throw new InvalidOptionError('min', floor, `at most max (${limit})`);
+  if (warm > limit) throw new InvalidOptionError('minConnections', warm, `at most max (${limit})`);
+  const idleMillis = duration(options, 'idleTimeoutMillis');
+  const idleMs = duration(options, 'idleTimeoutMs');
+  agree('idleTimeoutMs', idleMs, 'idleTimeoutMillis', idleMillis);
+  const lifetimeSeconds = duration(options, 'maxLifetimeSeconds');
+  const lifetime = lifetimeSeconds === undefined ? undefined : lifetimeSeconds * 1_000;
+  const lifetimeMs = duration(options, 'connectionLifetimeMs');
+  agree('connectionLifetimeMs', lifetimeMs, 'maxLifetimeSeconds', lifetime);
+  const timeoutMillis = duration(options, 'connectionTimeoutMillis');
+  const acquireMs = duration(options, 'acquireTimeoutMs');
+  agree('acquireTimeoutMs', acquireMs, 'connectionTimeoutMillis', timeoutMillis);
+  const acquireTimeoutMs = orNever(timeoutMillis ?? acquireMs);
+  return {
+    name: text(options, 'name') ?? 'pg',
+    max: limit,
+    floor,
+    warm,
+    // null is pg-pool's "never" here.
+    idleTimeoutMs:
+      options.idleTimeoutMillis === null
+        ? Number.POSITIVE_INFINITY
+        : orNever(idleMillis ?? idleMs ?? DEFAULT_IDLE_TIMEOUT_MS),
+    exactIdle: idleMs === undefined,
+    lifetimeMs: orNever(lifetime ?? lifetimeMs),
+    exactLifetime: lifetime !== undefined,
+    acquireTimeoutMs,
+    connectTimeoutMs:
+      duration(options, 'connectTimeoutMs') ??
+      (timeoutMillis !== undefined && timeoutMillis > 0
+        ? timeoutMillis
+        : DEFAULT_CONNECT_TIMEOUT_MS),
+    maxUses: number(options, 'maxUses', 'a number >= 1', (n) => n >= 0) || Number.POSITIVE_INFINITY,
+    maxWaiting:
+      number(options, 'maxWaiting', 'a whole number >= 0, or Infinity', (n) => n >= 0) ??
+      Number.POSITIVE_INFINITY,
+    discardOnQueryError: flag(options, 'discardOnQueryError') ?? false,
+    reset: choice(options),
+    resetTimeoutMs: duration(options, 'resetTimeoutMs') || DEFAULT_RESET_TIMEOUT_MS,
+    leases: flag(options, 'leases') ?? false,
+    manager: {
+      scalingThreshold: options.scalingThreshold,
+      scaleDownThreshold: options.scaleDownThreshold,
+      healthCheckIntervalMs: options.healthCheckIntervalMs,
+      maxConnecting: options.maxConnecting,
+      adaptiveCeiling: options.adaptiveCeiling,
+      tuning:
+        lifetime === undefined
+          ? options.tuning
+          : { retirePerSecond: Number.POSITIVE_INFINITY, ...options.tuning },
+    },
+  };
+}
+
+function orNever(ms: number | undefined): number {
+  return ms === undefined || ms === 0 ? Number.POSITIVE_INFINITY : ms;
+}
+
+function whole(value: number): boolean {
+  return Number.isInteger(value) && value >= 0;
+}
+
+/** A number, or a string that is one: options often come from the environment, and pg-pool lets them pass. */
+function number(
+  options: PoolOptions,
+  name: keyof PoolOptions,
+  wanted: string,
+  fits: (value: number) => boolean,
+): number | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || value === null || value === '' || value === false) return undefined;
+  const read = typeof value === 'string' ? Number(value) : value;
+  if (typeof read !== 'number' || Number.isNaN(read) || !fits(read)) {
+    throw new InvalidOptionError(name, value, wanted);
+  }
+  // 0 is "not given" wherever it makes no sense, as in pg-pool's `max || 10`.
+  return read === 0 && wanted.includes('>= 1') ? undefined : read;
+}
+
+function duration(options: PoolOptions, name: keyof PoolOptions): number | undefined {
+  return number(options, name, 'a time >= 0', (value) => value >= 0);
+}
+
+function flag(options: PoolOptions, name: keyof PoolOptions): boolean | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'boolean') throw new InvalidOptionError(name, value, 'true or false');
+  return value;
+}
+
+function text(options: PoolOptions, name: keyof PoolOptions): string | undefined {
+  const value: unknown = options[name];
+  if (value === undefined || value === null) return undefined;
+  if (typeof value !== 'string' || value === '') {
+    throw new InvalidOptionError(name, value, 'a text that is not empty');
+  }
+  return value;
+}
+
+function choice(options: PoolOptions): 'dirty' | 'always' | 'never' {
+  const value: unknown = options.reset;
+  if (value === undefined || value === null) return 'dirty';
+  if (value === 'dirty' || value === 'always' || value === 'never') return value;
+  throw new InvalidOptionError('reset', value, "'dirty', 'always' or 'never'");
+}
+
+function agree(
+  name: keyof PoolOptions,
+  value: number | undefined,
+  other: keyof PoolOptions,
+  otherValue: number | undefined,
+): void {
+  if (value !== undefined && otherValue !== undefined && value !== otherValue) {
+    throw new InvalidOptionError(name, value, `the same as ${other} (${otherValue}), or only one`);
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * A client's stand-in for one checkout (`leases: true`): it does what the client does, until it is released.
+ */
+import type pg from 'pg';
+import { LeaseReleasedError } from './errors.ts';
+
+type Release = (error?: unknown) => void | Promise<void>;
+type StandInClass = new (client: pg.Client, leaseId: number) => pg.PoolClient;
+
+/** What a holder may still do with a client that is no longer his: tidy up, and look. */
+const ALLOWED_AFTERWARDS: ReadonlySet<PropertyKey> = new Set([
+  'removeListener',
+  'off',
+  'listenerCount',
+  'listeners',
+  'rawListeners',
+  'eventNames',
+  'getMaxListeners',
+  'emit',
+]);
+
+const classes = new WeakMap<object, StandInClass>();
+
+/**
+ * The client keeps no reference to its stand-in, so one that its holder lost can be collected. The release function
+ * does refer to it: who holds that alone still holds the lease.
+ */
+export function standInFor(
+  client: pg.Client,
+  leaseId: number,
+  giveBack: Release,
+): pg.PoolClient & { readonly release: Release } {
+  const prototype = Object.getPrototypeOf(client) as object;
+  let StandIn = classes.get(prototype);
+  if (StandIn === undefined) {
+    StandIn = makeClass(client, prototype);
+    classes.set(prototype, StandIn);
+  }
+  const standIn = new StandIn(client, leaseId);
+  const release: Release = (error) => {
+    over(standIn);
+    return giveBack(error);
+  };
+  Object.defineProperty(standIn, 'release', { value: release, writable: true, enumerable: false });
+  return standIn as pg.PoolClient & { readonly release: Release };
+}
+
+/** Set by each class for its own instances. */
+let over: (standIn: object) => void = () => {};
+
+abstract class Held {
+  #client: pg.Client;
+  #leaseId: number;
+  #over = false;
+
+  static {
+    over = (standIn) => {
+      (standIn as Held).#over = true;
+    };
+  }
+
+  constructor(client: pg.Client, leaseId: number) {
+    this.#client = client;
+    this.#leaseId = leaseId;
+  }
+
+  static clientOf(standIn: Held, use: PropertyKey): pg.Client {
+    if (standIn.#over && !ALLOWED_AFTERWARDS.has(use)) {
+      throw new LeaseReleasedError(standIn.#leaseId, `use ${String(use)} of the client`);
+    }
+    return standIn.#client;
+  }
+
+  static peek(standIn: Held): pg.Client {
+    return standIn.#client;
+  }
+}
+
+/** One class per class of client: its methods and fields are looked up once. */
+function makeClass(sample: pg.Client, prototype: object): StandInClass {
+  class StandIn extends Held {}
+  const members = new Map<PropertyKey, PropertyDescriptor>();
+  for (let level: object | null = sample; level !== null && level !== Object.prototype; ) {
+    for (const key of Reflect.ownKeys(level)) {
+      if (key === 'constructor' || key === 'release' || members.has(key)) continue;
+      const descriptor = Object.getOwnPropertyDescriptor(level, key);
+      if (descriptor !== undefined) members.set(key, descriptor);
+    }
+    level = Object.getPrototypeOf(level);
+  }
+  for (const [key, { value, enumerable = false }] of members) {
+    if (typeof value === 'function' && !Object.hasOwn(sample, key)) {
+      Object.defineProperty(StandIn.prototype, key, {
+        configurable: true,
+        writable: true,
+        value(this: Held, ...args: unknown[]): unknown {
+          const client = StandIn.clientOf(this, key) as unknown as Record<
+            PropertyKey,
+            (...args: unknown[]) => unknown
+          >;
+          // Looked up now: a tracer may have patched the method since.
+          const result = client[key]?.(...args);
+          return result === client ? this : result;
+        },
+      });
+      continue;
+    }
+    Object.defineProperty(StandIn.prototype, key, {
+      configurable: true,
+      enumerable,
+      get(this: Held): unknown {
+        return Reflect.get(StandIn.peek(this), key);
+      },
+      set(this: Held, to: unknown) {
+        Reflect.set(StandIn.clientOf(this, key), key, to);
+      },
+    });
+  }
+  // instanceof pg.Client holds; nothing is inherited that is not delegated above, except what the class gains later.
+  Object.setPrototypeOf(StandIn.prototype, prototype);
+  return StandIn as unknown as StandInClass;
+}

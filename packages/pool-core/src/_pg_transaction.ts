@@ -1,0 +1,67 @@
+/**
+ * A function run in a transaction.
+ */
+import type pg from 'pg';
+import { insideOf, isBusy } from './_pg_client_inside.ts';
+import { ConnectionLostError, InvalidOptionError } from './errors.ts';
+import { TransactionRolledBackError } from './pg_errors.ts';
+import type { TransactionOptions } from './pg_transaction_options.ts';
+
+const RETRYABLE: ReadonlySet<unknown> = new Set(['40001', '40P01']);
+const LEVELS: ReadonlySet<unknown> = new Set(['read committed', 'repeatable read', 'serializable']);
+
+export function beginText(options: TransactionOptions): string {
+  const { isolationLevel, readOnly, deferrable } = options;
+  if (isolationLevel !== undefined && !LEVELS.has(isolationLevel)) {
+    throw new InvalidOptionError('isolationLevel', isolationLevel, [...LEVELS].join(', '));
+  }
+  let text = 'BEGIN';
+  if (isolationLevel !== undefined) text += ` ISOLATION LEVEL ${isolationLevel.toUpperCase()}`;
+  if (readOnly !== undefined) text += readOnly ? ' READ ONLY' : ' READ WRITE';
+  if (deferrable === true) text += ' DEFERRABLE';
+  return text;
+}
+
+/** Runs `fn` between BEGIN and COMMIT on a client that nobody else uses. What it throws rolls back and is thrown on. */
+export async function inTransaction<T>(
+  client: pg.PoolClient,
+  fn: (client: pg.PoolClient) => Promise<T> | T,
+  options: TransactionOptions,
+): Promise<T> {
+  const begin = beginText(options);
+  const { retries = 0, retryDelayMs = 10, signal } = options;
+  if (!Number.isInteger(retries) || retries < 0) {
+    throw new InvalidOptionError('retries', retries, 'a whole number >= 0');
+  }
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await client.query(begin);
+      const result = await fn(client);
+      await commit(client);
+      return result;
+    } catch (error) {
+      // With a statement still running (query_timeout does that), the release ends the transaction, in bounded time.
+      if (!isBusy(insideOf(client))) await client.query('ROLLBACK').catch(() => undefined);
+      const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
+      if (!RETRYABLE.has(code) || attempt >= retries) throw error;
+      const delayMs = Math.random() * retryDelayMs * 2 ** attempt;
+      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      signal?.throwIfAborted();
+    }
+  }
+}
+
+async function commit(client: pg.PoolClient): Promise<void> {
+  let answer: pg.QueryResult;
+  try {
+    answer = await client.query('COMMIT');
+  } catch (error) {
+    // A server that answers has decided; one that does not may have committed.
+    if (typeof error === 'object' && error !== null && 'severity' in error) throw error;
+    throw new ConnectionLostError('The connection was lost while COMMIT was under way', {
+      maybeExecuted: true,
+      cause: error,
+    });
+  }
+  if (answer.command === 'ROLLBACK') throw new TransactionRolledBackError();
+}

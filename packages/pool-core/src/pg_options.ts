@@ -1,0 +1,128 @@
+/**
+ * The options of `Pool`: pg-pool's, with its defaults, and what this pool can do beyond it.
+ */
+import type pg from 'pg';
+import type { Tuning } from './options.ts';
+
+/**
+ * What `new Pool()` takes. The whole object is also given to every pg Client, as pg-pool does, so all options of a Client
+ * belong here as well, and a key that the pool does not know is the Client's affair.
+ *
+ * Where two names mean the same (pg-pool's and the manager's), either may be given, or both with the same meaning;
+ * a contradiction is refused.
+ *
+ * @throws InvalidOptionError from the constructor, for a value that cannot work
+ */
+export interface PoolOptions extends pg.PoolConfig {
+  /**
+   * The most connections.
+   * @default 10
+   */
+  max?: number | undefined;
+  /** Another name of {@link max}, from pg-pool's past. */
+  poolSize?: number | undefined;
+  /**
+   * Connections that the idle timeout spares. Nothing is opened for it: see {@link minConnections}.
+   * @default 0
+   */
+  min?: number | undefined;
+  /**
+   * After this time unused a connection above `min` is closed, in ms; 0 or null: never.
+   * @default 10_000
+   */
+  idleTimeoutMillis?: number | undefined | null;
+  /**
+   * How long `connect()` and `query()` wait for a connection, in ms, whether all are in use or none can be opened; 0: for
+   * as long as it takes. With a limit, waiters sit out a server that cannot be reached; without one they are told the
+   * connect error at once, as pg-pool does.
+   * @default 0
+   */
+  connectionTimeoutMillis?: number | undefined;
+  /**
+   * A connection is closed after being lent this often.
+   * @default Infinity
+   */
+  maxUses?: number | undefined;
+  /**
+   * A connection is replaced at this age, in s; 0: never.
+   * @default 0
+   */
+  maxLifetimeSeconds?: number | undefined;
+  /**
+   * Whether idle connections let the process end.
+   * @default false
+   */
+  allowExitOnIdle?: boolean | undefined;
+  /** Awaited before a new connection is first used. It may throw or reject: then the connection is closed. */
+  onConnect?: ((client: pg.ClientBase) => void | Promise<void>) | undefined;
+
+  /** The manager's name of {@link max}. */
+  maxConnections?: number | undefined;
+  /**
+   * Connections kept open, *warm*: opened in the background and replaced when lost. 0: none.
+   * @default 0
+   */
+  minConnections?: number | undefined;
+  /**
+   * The same time by the manager's rule: idle connections are closed slowly, and only while utilisation is below
+   * `scaleDownThreshold`. In ms.
+   */
+  idleTimeoutMs?: number | undefined;
+  /** The manager's name of {@link maxLifetimeSeconds}, in ms. */
+  connectionLifetimeMs?: number | undefined;
+  /** The manager's name of {@link connectionTimeoutMillis} where it bounds waiting, in ms. */
+  acquireTimeoutMs?: number | undefined;
+  /**
+   * How long one connect may take, with the hooks, in ms: after that its socket is destroyed.
+   * @default connectionTimeoutMillis, else 10_000
+   */
+  connectTimeoutMs?: number | undefined;
+  /**
+   * How many calls may wait for a connection; one more is refused with PoolQueueFullError.
+   * @default Infinity
+   */
+  maxWaiting?: number | undefined;
+
+  /** The utilisation above which the pool grows beyond what waiters ask for. @default 0.8 */
+  scalingThreshold?: number | undefined;
+  /** The utilisation below which it shrinks. @default 0.3 */
+  scaleDownThreshold?: number | undefined;
+  /** Idle connections are checked when they gave no sign of life for so long, in ms. @default 30_000 */
+  healthCheckIntervalMs?: number | undefined;
+  /**
+   * Connects in flight at once, to begin with.
+   * @default max where that is at most 10, else 4
+   */
+  maxConnecting?: number | undefined;
+  /** Whether the pool stays below the size above which more connections buy no throughput. @default true */
+  adaptiveCeiling?: boolean | undefined;
+  /** Constants of the manager's policies, see there. */
+  tuning?: Partial<Tuning> | undefined;
+
+  /** What the pool is called in messages, metrics and traces. */
+  name?: string | undefined;
+  /**
+   * Whether a failed statement costs its connection, as in pg-pool. By default the connection is kept when the server says
+   * that the session is idle again: with 1 % of failing statements that is 2.3 times the throughput.
+   * @default false
+   */
+  discardOnQueryError?: boolean | undefined;
+  /**
+   * What is undone when a connection comes back. `dirty`: what was seen to be left behind (settings, role, LISTEN, temporary
+   * tables, advisory locks, held cursors, SQL-level PREPARE). `always`: all of these, one round trip per release.
+   * `never`: nothing, as in pg-pool. An open transaction is rolled back in any case.
+   * @default 'dirty'
+   */
+  reset?: 'dirty' | 'always' | 'never' | undefined;
+  /**
+   * How long that may take, and a statement that still runs at release, in ms; then the connection is closed.
+   * @default 1_000
+   */
+  resetTimeoutMs?: number | undefined;
+  /**
+   * Whether `connect()` hands out a stand-in of its own per checkout instead of the client itself. It behaves like the
+   * client, throws when used after its release, and lets a leak guard prove that it was lost.
+   * @default false
+   */
+  leases?: boolean | undefined;
+}

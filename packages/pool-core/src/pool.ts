@@ -1,0 +1,521 @@
+/**
+ * A drop-in for `pg.Pool`.
+ *
+ * @module
+ */
+import pg from 'pg';
+import { requestCancel } from './_pg_cancel.ts';
+import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
+import {
+  asCallerSees,
+  type ConnectCallback,
+  ConnectWaiter,
+  LeaseWaiter,
+  type Lender,
+  lendNextTick,
+  PgLease,
+} from './_pg_checkout.ts';
+import { PgClientFactory } from './_pg_client_factory.ts';
+import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
+import { IdleTimer } from './_pg_idle_timer.ts';
+import {
+  abortableQueryOnce,
+  type QueryCallback,
+  queryOnce,
+  rejectFromCaller,
+} from './_pg_query.ts';
+import type { SessionCounts } from './_pg_session.ts';
+import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
+import { inTransaction } from './_pg_transaction.ts';
+import type {
+  ConnectionInfo,
+  ConnectionPoolMetrics,
+  EvictablePool,
+  ObservablePool,
+  PoolObserver,
+  PoolState,
+  PoolStats,
+  ResizablePool,
+  ScalingEvent,
+} from './contract.ts';
+import { DynamicConnectionPoolManager } from './dynamic_connection_pool_manager.ts';
+import { AcquireAbortedError, InvalidOptionError, PoolClosedError } from './errors.ts';
+import type { Lease } from './lease.ts';
+import type { PoolOptions } from './pg_options.ts';
+import type { TransactionOptions } from './pg_transaction_options.ts';
+import type { ResourcePool } from './resource_pool.ts';
+import type { Waiter } from './waiter.ts';
+
+/** How a connection is asked for. */
+export interface GetConnectionOptions {
+  /** Ends the wait. */
+  readonly signal?: AbortSignal;
+  /** How long to wait, in ms; Infinity: for as long as it takes. @default the pool's `connectionTimeoutMillis` */
+  readonly timeoutMs?: number;
+  /** What this use is called in errors and reports. */
+  readonly label?: string;
+}
+
+/** pg-pool's record of a call that wants a client. */
+interface PendingItem {
+  readonly callback: ConnectCallback;
+}
+
+/** What of pg-pool the front door goes through; not in its types. */
+interface PoolInside {
+  Client: unknown;
+  Promise: PromiseConstructor;
+  log: (...messages: unknown[]) => void;
+  ended: boolean;
+  _endCallback: (() => void) | undefined;
+}
+
+/** A client that `await using` gives back. */
+export type DisposablePoolClient = pg.PoolClient & AsyncDisposable;
+
+const EMPTY: readonly never[] = Object.freeze([]);
+
+export class Pool
+  extends pg.Pool
+  implements ObservablePool, ResizablePool, EvictablePool, AsyncDisposable
+{
+  static {
+    // drizzle looks for "Pool" in the name of the class, and minifiers take names away.
+    Object.defineProperty(Pool, 'name', { value: 'FynloPool' });
+    // Fields in @types/pg, accessors in pg-pool.
+    const counter = (get: (this: Pool) => number): PropertyDescriptor => ({
+      get,
+      configurable: true,
+    });
+    Object.defineProperties(Pool.prototype, {
+      totalCount: counter(function () {
+        return this.#factory.clients.length;
+      }),
+      idleCount: counter(function () {
+        return this.#resources.idle;
+      }),
+      waitingCount: counter(function () {
+        return this.#resources.waiting;
+      }),
+      expiredCount: counter(function () {
+        const now = this.#resources.clock.now();
+        let expired = 0;
+        for (const { state, expiresAt } of this.#resources.entries()) {
+          if (state === 'leased' && now >= expiresAt) expired++;
+        }
+        return expired;
+      }),
+    });
+  }
+
+  /** The engine: its workers, its decisions, and the mechanism below. */
+  readonly manager: DynamicConnectionPoolManager<pg.Client>;
+  readonly #settings: PoolSettings;
+  readonly #factory: PgClientFactory;
+  readonly #resources: ResourcePool<pg.Client>;
+  readonly #lender: Lender;
+  readonly #counts: SessionCounts;
+  /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
+  #atFrontDoor = false;
+  /** The waiter that the last `connect()` queued; undefined when it was served at once. */
+  #queued: ConnectWaiter | undefined;
+  #end: Promise<void> | undefined;
+  #graceMs: number = Number.POSITIVE_INFINITY;
+  #noneWaits: (() => void) | undefined;
+
+  constructor(options?: PoolOptions, Client?: unknown) {
+    if (options !== undefined && options !== null && typeof options !== 'object') {
+      throw new InvalidOptionError('options', options, 'an object, such as { connectionString }');
+    }
+    const given = options ?? {};
+    const settings = readPoolOptions(given);
+    super(options);
+    this.#settings = settings;
+    if (Client !== undefined && given.Client === undefined) this.#inside.Client = Client;
+    completeOptions(this.options, settings);
+    this.#counts = { rolledBack: 0, reset: 0, drained: 0 };
+    const { reset, resetTimeoutMs } = settings;
+    const rules = { reset, resetTimeoutMs, counts: this.#counts };
+    this.#factory = new PgClientFactory(this as never, rules);
+    this.manager = new DynamicConnectionPoolManager(managerOptions(settings, this.#factory));
+    this.#resources = this.manager.pool;
+    const { exactIdle, idleTimeoutMs } = settings;
+    const idle =
+      exactIdle && idleTimeoutMs < Number.POSITIVE_INFINITY
+        ? new IdleTimer(this.#resources, idleTimeoutMs, () =>
+            Math.max(this.options.min ?? 0, settings.warm),
+          )
+        : undefined;
+    this.#lender = {
+      resources: this.#resources,
+      allowsExit: this.options.allowExitOnIdle,
+      standsIn: settings.leases,
+      acquired: (client) => void this.emit('acquire', client as pg.PoolClient),
+      released: (client, error) => {
+        if (RELEASE.hasSubscribers) RELEASE.publish({ client, error });
+        this.emit('release', error as Error, client as pg.PoolClient);
+      },
+      returned: () => idle?.watch(),
+      answered: () => {
+        if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
+      },
+    };
+  }
+
+  get #inside(): PoolInside {
+    return this as unknown as PoolInside;
+  }
+
+  // --- what others read of pg-pool ------------------------------------------------------------------------------
+
+  get _clients(): readonly pg.Client[] {
+    return this.#factory.clients;
+  }
+  get _idle(): readonly { readonly client: pg.Client }[] {
+    if (this.#atFrontDoor) return EMPTY;
+    return Array.from(this.#resources.idleEntries(), ({ connection }) => ({
+      client: connection as pg.Client,
+    }));
+  }
+  get _pendingQueue(): { readonly length: number } {
+    return { length: this.#resources.waiting };
+  }
+  // pg-pool's constructor sets these.
+  set _clients(_: unknown) {}
+  set _idle(_: unknown) {}
+  set _pendingQueue(_: unknown) {}
+
+  // --- connect --------------------------------------------------------------------------------------------------
+
+  override connect(): Promise<DisposablePoolClient>;
+  override connect(
+    callback: (
+      error: Error | undefined,
+      client: pg.PoolClient | undefined,
+      done: (release?: unknown) => void,
+    ) => void,
+  ): void;
+  override connect(callback?: unknown): unknown {
+    const enter = (reply?: unknown): unknown => {
+      // Tracers patch pg-pool's connect: it stays the way in, and comes back to newClient() below.
+      this.#atFrontDoor = true;
+      try {
+        return super.connect(reply as never);
+      } finally {
+        this.#atFrontDoor = false;
+      }
+    };
+    if (!isConnectTraced()) return enter(callback);
+    return traceConnect(this, callback as never, enter as never);
+  }
+
+  /** pg-pool's: never, so that it asks for a client instead of queueing. */
+  _isFull(): boolean {
+    return false;
+  }
+
+  /** pg-pool's way to get a client for a caller. */
+  newClient(item: PendingItem): void {
+    this.#atFrontDoor = false;
+    const resources = this.#resources;
+    this.#queued = undefined;
+    const entry = resources.tryAcquire();
+    if (entry !== undefined) {
+      lendNextTick(this.#lender, entry, item.callback);
+      return;
+    }
+    const waiter = new ConnectWaiter(this.#lender, item.callback);
+    resources.acquire(waiter);
+    waiter.returned();
+    this.#queued = waiter;
+  }
+
+  /** Asks for a lease: a connection that is given back by `lease.release()` or `await using`. */
+  getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
+    return new Promise((resolve, reject) => {
+      const { signal, timeoutMs, label } = options;
+      const resources = this.#resources;
+      if (signal?.aborted) {
+        reject(new AcquireAbortedError(0, signal.reason));
+        return;
+      }
+      if (this.ending) {
+        reject(asCallerSees(new PoolClosedError(this.#settings.name)));
+        return;
+      }
+      const entry = resources.tryAcquire(label);
+      if (entry !== undefined) {
+        const lease = new PgLease(this.#lender, entry);
+        resources.announce(entry, 0, lease);
+        resolve(lease);
+        return;
+      }
+      const waiter = new LeaseWaiter(this.#lender, resolve, reject);
+      waiter.label = label;
+      resources.acquire(waiter, timeoutMs);
+      if (signal !== undefined && waiter.queued) {
+        waiter.unwatch = this.#cancelOnAbort(waiter, signal);
+      }
+    });
+  }
+
+  /** Runs `fn` with a connection that is given back whatever becomes of it. */
+  async withConnection<T>(
+    fn: (client: pg.PoolClient) => Promise<T> | T,
+    options?: GetConnectionOptions,
+  ): Promise<T> {
+    const lease = await this.getConnection(options);
+    try {
+      return await fn(lease.connection);
+    } finally {
+      if (!lease.released) await lease.release();
+    }
+  }
+
+  /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws. */
+  async transaction<T>(
+    fn: (client: pg.PoolClient) => Promise<T> | T,
+    options: TransactionOptions = {},
+  ): Promise<T> {
+    return this.withConnection((client) => inTransaction(client, fn, options), options);
+  }
+
+  /**
+   * Stops what a client of this pool runs on the server. Resolves once the server has taken the request; await the statement as
+   * well before you use the client again.
+   *
+   * @returns false when nothing was running, or the server could not be asked.
+   */
+  async cancel(client: pg.PoolClient): Promise<boolean> {
+    if (activeQueryOf(insideOf(client)) === undefined) return false;
+    return requestCancel(client, this.options.stream, CANCEL_MS);
+  }
+
+  #cancelOnAbort(waiter: Waiter<pg.Client>, signal: AbortSignal): () => void {
+    const resources = this.#resources;
+    const abort = (): void => {
+      const waitedMs = resources.clock.now() - waiter.since;
+      resources.cancel(waiter, new AcquireAbortedError(waitedMs, signal.reason));
+    };
+    signal.addEventListener('abort', abort, { once: true });
+    return () => signal.removeEventListener('abort', abort);
+  }
+
+  // --- what the engine offers -----------------------------------------------------------------------------------
+
+  /** How the pool stands towards its server. */
+  get state(): PoolState {
+    return this.manager.state;
+  }
+  /** One sample of the pool and its process; rates and means are since the previous one. */
+  metrics(): ConnectionPoolMetrics {
+    return this.manager.metrics();
+  }
+  /** All counters and durations. */
+  stats(): PoolStats {
+    return this.manager.stats();
+  }
+  /** What was undone when clients came back. */
+  sessionCounts(): Readonly<SessionCounts> {
+    return { ...this.#counts };
+  }
+  /** How the pool stands and what it decided last, in words. */
+  explain(): string {
+    return this.manager.explain();
+  }
+  /** Every connection, the oldest first. */
+  connections(): ConnectionInfo[] {
+    return this.manager.connections();
+  }
+  /** The last decisions about the size, the oldest first. */
+  scalingEvents(): readonly ScalingEvent[] {
+    return this.manager.scalingEvents();
+  }
+  observe(observer: PoolObserver): () => void {
+    return this.manager.observe(observer);
+  }
+  /** Changes the bounds while the pool runs. @throws InvalidOptionError */
+  resize(bounds: { readonly min?: number; readonly max?: number }): void {
+    this.manager.resize(bounds);
+    if (bounds.max !== undefined) this.options.max = bounds.max;
+    if (bounds.min !== undefined) this.options.min = bounds.min;
+  }
+  /** Opens connections until there are `size`. Resolves when they are open, or when opening has failed. */
+  warm(size: number): Promise<void> {
+    return this.manager.warm(size);
+  }
+  /** Closes idle connections above the minimum now; returns how many. */
+  evictIdle(): number {
+    return this.manager.evictIdle();
+  }
+  reclaim(leaseId: number, reason: string): boolean {
+    return this.manager.reclaim(leaseId, reason);
+  }
+  /** Hands nothing out until {@link resume}: calls wait, clients that are lent go on. */
+  suspend(): void {
+    this.manager.suspend();
+  }
+  resume(): void {
+    this.manager.resume();
+  }
+
+  // --- query ----------------------------------------------------------------------------------------------------
+
+  // The overloads of @types/pg, with its anys: a Pool must be assignable to a pg.Pool.
+  // biome-ignore-start lint/suspicious/noExplicitAny: see above
+  override query<T extends pg.Submittable>(queryStream: T): T;
+  override query<R extends any[] = any[], I = any[]>(
+    queryConfig: Abortable<pg.QueryArrayConfig<I>>,
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryArrayResult<R>>;
+  override query<R extends pg.QueryResultRow = any, I = any[]>(
+    queryConfig: Abortable<pg.QueryConfig<I>>,
+  ): Promise<pg.QueryResult<R>>;
+  override query<R extends pg.QueryResultRow = any, I = any[]>(
+    queryTextOrConfig: string | Abortable<pg.QueryConfig<I>>,
+    values?: pg.QueryConfigValues<I>,
+  ): Promise<pg.QueryResult<R>>;
+  override query<R extends any[] = any[], I = any[]>(
+    queryConfig: Abortable<pg.QueryArrayConfig<I>>,
+    callback: (error: Error, result: pg.QueryArrayResult<R>) => void,
+  ): void;
+  override query<R extends pg.QueryResultRow = any, I = any[]>(
+    queryTextOrConfig: string | Abortable<pg.QueryConfig<I>>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void;
+  override query<R extends pg.QueryResultRow = any, I = any[]>(
+    queryText: string,
+    values: pg.QueryConfigValues<I>,
+    callback: (error: Error, result: pg.QueryResult<R>) => void,
+  ): void;
+  override query(text: unknown, values?: unknown, callback?: unknown): any {
+    // biome-ignore-end lint/suspicious/noExplicitAny: see above
+    if (typeof text === 'function') return super.query(text as never);
+    let reply = callback as QueryCallback | undefined;
+    let given = values;
+    if (typeof values === 'function') {
+      reply = values as QueryCallback;
+      given = undefined;
+    }
+    if (reply !== undefined) {
+      this.#query(text, given, reply);
+      return undefined;
+    }
+    return new this.#inside.Promise<unknown>((resolve, reject) => {
+      this.#query(text, given, (error, result) => {
+        if (error) rejectFromCaller(error, resolve, reject);
+        else resolve(result);
+      });
+    });
+  }
+
+  #query(text: unknown, values: unknown, reply: QueryCallback): void {
+    if (typeof text === 'object' && text !== null && 'signal' in text && text.signal) {
+      this.#abortableQuery(text, values, text.signal as AbortSignal, reply);
+      return;
+    }
+    this.connect((refusal, client, done) => {
+      if (client === undefined) reply(refusal);
+      else queryOnce(client, done, text, values, this.#settings, reply);
+    });
+  }
+
+  #abortableQuery(text: object, values: unknown, signal: AbortSignal, reply: QueryCallback): void {
+    if (signal.aborted) {
+      process.nextTick(reply, new AcquireAbortedError(0, signal.reason));
+      return;
+    }
+    let unwatch: (() => void) | undefined;
+    this.connect((refusal, client, done) => {
+      unwatch?.();
+      if (client === undefined) reply(refusal);
+      else if (signal.aborted) {
+        done();
+        reply(new AcquireAbortedError(0, signal.reason));
+      } else {
+        const { discardOnQueryError } = this.#settings;
+        const rules = { discardOnQueryError, stream: this.options.stream };
+        abortableQueryOnce(client, done, text, values, rules, signal, reply);
+      }
+    });
+    const queued = this.#queued;
+    if (queued?.queued) unwatch = this.#cancelOnAbort(queued, signal);
+  }
+
+  // --- the end --------------------------------------------------------------------------------------------------
+
+  override end(): Promise<void>;
+  override end(callback: () => void): void;
+  /** @param options graceMs: what is still lent after this time is closed under its holder. @default Infinity */
+  override end(options: { readonly graceMs?: number }): Promise<void>;
+  override end(
+    how?: ((error?: Error) => void) | { readonly graceMs?: number },
+  ): Promise<void> | void {
+    const callback = typeof how === 'function' ? how : undefined;
+    if (!this.ending && typeof how === 'object' && how?.graceMs !== undefined) {
+      if (!(how.graceMs >= 0)) {
+        throw new InvalidOptionError('graceMs', how.graceMs, 'a time >= 0, in ms');
+      }
+      this.#graceMs = how.graceMs;
+    }
+    // pg-pool's: tracers may patch it as well. It sets `ending`, and calls _pulseQueue().
+    return super.end(callback as never);
+  }
+
+  /** Ends the pool, unless that was done already. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.ending) await this.end();
+    await this.#end;
+  }
+
+  /** pg-pool's `end()` calls this. */
+  _pulseQueue(): void {
+    if (!this.ending || this.#end !== undefined) return;
+    this.#end = this.#drain();
+    void this.#end.then(() => {
+      this.#inside.ended = true;
+      this.#inside._endCallback?.();
+    });
+  }
+
+  /**
+   * Acquires that pg-pool would have had a connect under way for are still served; those behind a full pool, which would
+   * hang in pg-pool, are refused.
+   */
+  async #drain(): Promise<void> {
+    const resources = this.#resources;
+    const begun = resources.clock.now();
+    let served = Math.max(0, this.options.max - resources.size) + resources.connecting;
+    for (let waiter = resources.oldestWaiter; waiter !== undefined; ) {
+      const next: Waiter<pg.Client> | undefined = waiter.after;
+      if (served-- <= 0) resources.cancel(waiter, new PoolClosedError(this.#settings.name));
+      waiter = next;
+    }
+    if (resources.waiting > 0) {
+      await new Promise<void>((resolve) => {
+        const timer =
+          this.#graceMs < Number.POSITIVE_INFINITY
+            ? resources.clock.setTimeout(resolve, this.#graceMs)
+            : undefined;
+        this.#noneWaits = () => {
+          timer?.cancel();
+          resolve();
+        };
+      });
+    }
+    const left = this.#graceMs - (resources.clock.now() - begun);
+    await this.manager.end({ graceMs: Math.max(0, left) });
+  }
+}
+
+/** A statement that can be stopped: an aborted signal ends the wait for a connection, or cancels it on the server. */
+export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
+
+const CANCEL_MS = 5_000;
+
+/** What pg-pool's own constructor does not know, or knows under another name. */
+function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
+  options.max = settings.max;
+  options.min = settings.floor;
+  options.maxUses = settings.maxUses;
+}
