@@ -1,5 +1,5 @@
+import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { expect, test } from 'vitest';
-import { seededRandom } from '../load/arrivals.ts';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
 import { compareResults, hasRegression } from './compare.ts';
 

@@ -1,4 +1,4 @@
-import { Latency } from '../measure/latency.ts';
+import { LatencyHistogram } from '@fynlo/orchestrator/measurement';
 
 /** What a load is made of. */
 export interface Load {
@@ -20,18 +20,18 @@ export interface LoadResult {
   readonly firstError: unknown;
   readonly elapsedMs: number;
   /** From the intended start (open loop) or the actual one (closed loop) to the answer. */
-  readonly response: Latency;
+  readonly response: LatencyHistogram;
   /** From the actual start to the answer. */
-  readonly service: Latency;
+  readonly service: LatencyHistogram;
   /** How late operations started; empty in a closed loop, which has no schedule. */
-  readonly lag: Latency;
+  readonly lag: LatencyHistogram;
 }
 
 /** Counts one load's operations; shared by the open and the closed loop. */
 export class LoadRecorder {
-  readonly response: Latency = new Latency();
-  readonly service: Latency = new Latency();
-  readonly lag: Latency = new Latency();
+  readonly response: LatencyHistogram = new LatencyHistogram();
+  readonly service: LatencyHistogram = new LatencyHistogram();
+  readonly lag: LatencyHistogram = new LatencyHistogram();
   completed = 0;
   failed = 0;
   firstError: unknown;

@@ -1,19 +1,9 @@
+import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { expect, test } from 'vitest';
-import { poissonGapMs, seededRandom } from './arrivals.ts';
 import { closedLoop } from './closed_loop.ts';
 import { openLoop } from './open_loop.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
-
-test('poissonGapMs() draws gaps whose mean is the rate, and the same ones for the same seed', () => {
-  const a = seededRandom(7);
-  const gaps = Array.from({ length: 20_000 }, () => poissonGapMs(1000, a));
-  const mean = gaps.reduce((sum, gap) => sum + gap, 0) / gaps.length;
-  expect(mean).toBeGreaterThan(0.95);
-  expect(mean).toBeLessThan(1.05);
-  const b = seededRandom(7);
-  expect(poissonGapMs(1000, b)).toBe(gaps[0]);
-});
 
 test('closedLoop() keeps exactly its callers in flight and leaves the warm-up out', async () => {
   let inFlight = 0;

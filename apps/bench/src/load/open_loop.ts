@@ -1,4 +1,4 @@
-import { poissonGapMs } from './arrivals.ts';
+import { arrivals, pace, type Random, steady } from '@fynlo/orchestrator/measurement';
 import { type Load, LoadRecorder, type LoadResult } from './load.ts';
 
 /**
@@ -7,40 +7,40 @@ import { type Load, LoadRecorder, type LoadResult } from './load.ts';
  * was is kept apart as `lag`.
  */
 export async function openLoop(
-  load: Load & { readonly ratePerSecond: number; readonly random: () => number },
+  load: Load & { readonly ratePerSecond: number; readonly random: Random },
 ): Promise<LoadResult> {
   const recorder = new LoadRecorder();
-  const begun = performance.now();
-  const measureFrom = begun + load.warmupMs;
-  const end = measureFrom + load.durationMs;
   const inFlight = new Set<Promise<void>>();
-  let intended = begun + poissonGapMs(load.ratePerSecond, load.random);
+  const due = arrivals([steady(load.warmupMs + load.durationMs, load.ratePerSecond)], load.random);
+  let lastIntended = 0;
 
-  async function operate(i: number, due: number): Promise<void> {
+  async function operate(i: number, intended: number): Promise<void> {
     const started = performance.now();
-    if (due >= recorder.measuredFrom) recorder.lag.record(started - due);
+    if (intended >= recorder.measuredFrom) recorder.lag.record(started - intended);
     try {
       await load.operation(i);
-      recorder.succeeded(due, started, performance.now());
+      recorder.succeeded(intended, started, performance.now());
     } catch (error) {
-      recorder.threw(due, error);
+      recorder.threw(intended, error);
     }
   }
 
-  for (let i = 0; intended < end && !load.signal?.aborted; i++) {
-    const early = intended - performance.now();
-    // Timers are 1 ms coarse: within the last millisecond, yield to the event loop instead of sleeping.
-    if (early > 1) await new Promise((resolve) => setTimeout(resolve, early - 1));
-    while (performance.now() < intended) await new Promise((resolve) => setImmediate(resolve));
-    if (intended >= measureFrom && recorder.measuredFrom === Number.POSITIVE_INFINITY) {
-      recorder.measuredFrom = intended;
-      load.onMeasure?.();
-    }
-    const operation = operate(i, intended).finally(() => inFlight.delete(operation));
-    inFlight.add(operation);
-    intended += poissonGapMs(load.ratePerSecond, load.random);
-  }
+  const paced = pace(
+    due,
+    ({ index, dueMs, intendedAt }) => {
+      if (dueMs >= load.warmupMs && recorder.measuredFrom === Number.POSITIVE_INFINITY) {
+        recorder.measuredFrom = intendedAt;
+        load.onMeasure?.();
+      }
+      lastIntended = intendedAt;
+      const operation = operate(index, intendedAt).finally(() => inFlight.delete(operation));
+      inFlight.add(operation);
+    },
+    load.signal,
+  );
+  await paced.catch((error: unknown) => {
+    if (!load.signal?.aborted) throw error;
+  });
   await Promise.all(inFlight);
-  const until = Math.max(end, performance.now());
-  return recorder.result(Math.max(1, until - Math.min(recorder.measuredFrom, until)));
+  return recorder.result(Math.max(1, lastIntended - Math.min(recorder.measuredFrom, lastIntended)));
 }

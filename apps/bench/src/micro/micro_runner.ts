@@ -1,6 +1,6 @@
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
-import { seededRandom } from '../load/arrivals.ts';
+import { seededRandom } from '@fynlo/orchestrator/measurement';
 import type { MicroOrder, MicroReply, MicroTiming } from './micro_process.ts';
 import type { MicroSuite } from './micro_suite.ts';
 

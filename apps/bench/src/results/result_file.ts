@@ -1,5 +1,6 @@
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import type { LatencyBucket } from '@fynlo/orchestrator/measurement';
 import { UsageError } from '../cli/errors.ts';
 import type { Environment } from '../measure/environment.ts';
 import type { Metrics } from '../measure/metric.ts';
@@ -15,7 +16,7 @@ export interface RoundRecord {
   /** Position within the whole scenario, since the order matters on a machine that drifts. */
   readonly position: number;
   readonly metrics: Metrics;
-  readonly histogram?: string;
+  readonly histogram?: readonly LatencyBucket[];
   readonly details?: Readonly<Record<string, unknown>>;
   /** Why the host may have spoilt it. */
   readonly disturbed?: string;

@@ -22,8 +22,8 @@ import { serverKilled } from '../scenarios/p12_server_killed.ts';
 import { metastability } from '../scenarios/p13_metastability.ts';
 import { selfSized } from '../scenarios/p14_self_sized.ts';
 import { fullRange } from '../scenarios/p15_full_range.ts';
-import { freshStart } from '../scenarios/s01_start.ts';
-import { freshTest } from '../scenarios/s02_test.ts';
+import { freshStart } from '../scenarios/s01_start_command.ts';
+import { freshTest } from '../scenarios/s02_test_command.ts';
 import { poolCoreSize } from '../scenarios/s03_pool_core_size.ts';
 import type { Scenario } from './scenario.ts';
 

@@ -1,3 +1,4 @@
+import type { LatencyBucket } from '@fynlo/orchestrator/measurement';
 import type { MetricName, Metrics } from '../measure/metric.ts';
 
 /** The package whose claim a scenario tests. */
@@ -41,8 +42,8 @@ export interface RoundContext {
 /** What one round found. */
 export interface RoundOutcome {
   readonly metrics: Metrics;
-  /** The response times behind the percentiles, V2 HDR, base64. */
-  readonly histogram?: string;
+  /** The response times behind the percentiles. */
+  readonly histogram?: readonly LatencyBucket[];
   /** Anything worth keeping beside the numbers. */
   readonly details?: Readonly<Record<string, unknown>>;
 }

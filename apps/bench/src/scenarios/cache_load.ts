@@ -1,4 +1,4 @@
-import { seededRandom } from '../load/arrivals.ts';
+import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { closedLoop } from '../load/closed_loop.ts';
 import { openLoop } from '../load/open_loop.ts';
 import { ClientCost } from '../measure/client_cost.ts';
@@ -62,7 +62,7 @@ export async function loadCache(
       rssPeakMb,
       errors: 0,
     },
-    histogram: response.encode(),
+    histogram: response.buckets(),
   };
 }
 

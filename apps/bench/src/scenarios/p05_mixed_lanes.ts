@@ -1,4 +1,4 @@
-import { Latency } from '../measure/latency.ts';
+import { LatencyHistogram } from '@fynlo/orchestrator/measurement';
 import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { fynloLanes } from '../subjects/fynlo_pool.ts';
@@ -29,7 +29,7 @@ export const mixedLanes: Scenario = {
       databaseUrl: context.databaseUrl,
       connections: context.params.connections,
     });
-    const fast = new Latency();
+    const fast = new LatencyHistogram();
     const outcome = await loadPool(pool, context, async (_, random) => {
       if (random() < SLOW_SHARE) return pool.query('select pg_sleep(0.05)');
       const begun = performance.now();
@@ -41,7 +41,7 @@ export const mixedLanes: Scenario = {
     return {
       ...expectNoErrors(outcome),
       metrics: { ...outcome.metrics, p50Ms: fast.percentile(50), p99Ms: fast.percentile(99) },
-      histogram: fast.encode(),
+      histogram: fast.buckets(),
     };
   }),
 };

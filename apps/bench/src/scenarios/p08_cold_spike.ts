@@ -1,4 +1,4 @@
-import { Latency } from '../measure/latency.ts';
+import { LatencyHistogram } from '@fynlo/orchestrator/measurement';
 import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { genericPool } from '../subjects/factory_pools.ts';
@@ -28,7 +28,7 @@ export const coldSpike: Scenario = {
     [fynloPool, pgPool, postgresJs, knexPool, genericPool],
     async (open, { databaseUrl, params }) => {
       const pool = await open({ databaseUrl, connections: params.connections });
-      const latency = new Latency();
+      const latency = new LatencyHistogram();
       const begun = performance.now();
       await Promise.all(
         Array.from({ length: params.callers }, async (_, i) => {
@@ -47,7 +47,7 @@ export const coldSpike: Scenario = {
           ...opened,
           errors: 0,
         },
-        histogram: latency.encode(),
+        histogram: latency.buckets(),
       };
     },
   ),

@@ -1,4 +1,4 @@
-import { seededRandom } from '../load/arrivals.ts';
+import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { closedLoop } from '../load/closed_loop.ts';
 import type { LoadResult } from '../load/load.ts';
 import { openLoop } from '../load/open_loop.ts';
@@ -41,7 +41,7 @@ function outcomeOf(
       p50Ms: response.percentile(50),
       p95Ms: response.percentile(95),
       p99Ms: response.percentile(99),
-      maxMs: response.maxMs,
+      maxMs: response.summary().max,
       ...(lag.count === 0
         ? {}
         : { serviceP50Ms: service.percentile(50), lagP99Ms: lag.percentile(99) }),
@@ -51,7 +51,7 @@ function outcomeOf(
       ...openedBy(pool),
       errors: failed,
     },
-    histogram: response.encode(),
+    histogram: response.buckets(),
     ...(firstError === undefined ? {} : { details: { firstError: String(firstError) } }),
   };
 }
