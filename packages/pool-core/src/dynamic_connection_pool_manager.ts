@@ -464,12 +464,14 @@ export class DynamicConnectionPoolManager<C>
   #refuse(now: number): Error | undefined {
     this.#start();
     const { pool } = this;
+    const { maxWaiting } = this.#settings;
+    // A busy pool without a bound: nothing to decide.
+    if (pool.leased > 0 && maxWaiting === Number.POSITIVE_INFINITY) return undefined;
     if (this.#usable === 0 && pool.connecting === 0) {
       const fatal = this.#recovery.freshFatal(now);
       if (fatal !== undefined) return this.#connectError(fatal);
     }
     const { idle, waiting, connecting, room } = pool;
-    const { maxWaiting } = this.#settings;
     if (admit({ idle, waiting, connecting, room, maxWaiting }) !== 'reject') return undefined;
     return new PoolQueueFullError(maxWaiting, this.#situation(now));
   }

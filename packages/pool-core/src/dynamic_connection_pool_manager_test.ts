@@ -94,7 +94,9 @@ describe('getConnection()', () => {
   it('rejects with AcquireAbortedError when the signal is aborted, and lets the connect finish into idle', async () => {
     const { manager, clock } = setUp({ minConnections: 0 }, 100);
     const abort = new AbortController();
-    const failure = manager.getConnection({ signal: abort.signal }).catch((error: unknown) => error);
+    const failure = manager
+      .getConnection({ signal: abort.signal })
+      .catch((error: unknown) => error);
     await clock.advance(10);
     abort.abort(new Error('the user left'));
     expect(await failure).toBeInstanceOf(AcquireAbortedError);

@@ -5,7 +5,6 @@
  */
 import { Closer } from './_closer.ts';
 import { SoonestTimer } from './_deadline.ts';
-import { DeadlineQueue } from './_deadline_queue.ts';
 import { Entry } from './_entry.ts';
 import { IdleStack } from './_idle_stack.ts';
 import { checkInvariants } from './_invariants.ts';
@@ -13,7 +12,7 @@ import { Meter } from './_meter.ts';
 import { Observers } from './_observers.ts';
 import { Opener } from './_opener.ts';
 import { Resetter } from './_resetter.ts';
-import { WaiterQueue } from './_waiter_queue.ts';
+import { WaitingRoom } from './_waiting_room.ts';
 import type { Clock } from './clock.ts';
 import type { ConnectionFactory, ResetResult } from './connection_factory.ts';
 import type { ConnectionState, DestroyReason } from './contract.ts';
@@ -75,10 +74,7 @@ export class ResourcePool<C> {
   #leased = 0;
   #probing = 0;
 
-  readonly #waiters = new WaiterQueue<C>();
-  readonly #deadlines = new DeadlineQueue<C>();
-  /** Set for the first deadline of all; a waiter that is served leaves it as it is, so most acquires set no timer. */
-  readonly #deadlineTimer: SoonestTimer;
+  readonly #waiters: WaitingRoom<C>;
   readonly #recheckTimer: SoonestTimer;
 
   #limit: number;
@@ -117,7 +113,7 @@ export class ResourcePool<C> {
     this.#closer = new Closer(factory, clock, parts.closeTimeoutMs, (entry, reason) =>
       this.#closed(entry, reason),
     );
-    this.#deadlineTimer = new SoonestTimer(clock, () => this.#expire());
+    this.#waiters = new WaitingRoom(clock, (waiter, now) => this.#expire(waiter, now));
     this.#graceTimer = new SoonestTimer(clock, () => this.#endLeases());
     this.#recheckTimer = new SoonestTimer(clock, () => {
       const now = clock.now();
@@ -243,19 +239,14 @@ export class ResourcePool<C> {
     }
     waiter.ownTimeout = timeoutMs !== undefined;
     waiter.timeoutMs = timeoutMs ?? this.#parts.acquireTimeoutMs;
-    waiter.deadline = now + waiter.timeoutMs;
-    this.#waiters.push(waiter);
-    if (waiter.deadline < Number.POSITIVE_INFINITY) {
-      this.#deadlines.add(waiter);
-      this.#deadlineTimer.arm(waiter.deadline, now);
-    }
+    this.#waiters.add(waiter, now);
     this.#pulse(now);
   }
 
   /** Takes a waiter out of the queue and refuses it with `error`. @returns false when it was answered before. */
   cancel(waiter: Waiter<C>, error: Error): boolean {
     if (!waiter.queued) return false;
-    this.#unqueue(waiter);
+    this.#waiters.remove(waiter);
     this.meter.acquireAborts++;
     this.#tellRejected(error, this.clock.now() - waiter.since);
     waiter.refused(error);
@@ -268,7 +259,7 @@ export class ResourcePool<C> {
     for (let left = this.#waiters.length; left > 0; left--) {
       const waiter = this.#waiters.head;
       if (waiter === undefined) return;
-      this.#unqueue(waiter);
+      this.#waiters.remove(waiter);
       this.#reject(waiter, error, now - waiter.since);
     }
   }
@@ -457,9 +448,9 @@ export class ResourcePool<C> {
     });
     this.#ending = ended;
     this.#recheckTimer.cancel();
-    this.#deadlineTimer.cancel();
     const error = this.#closedError();
     this.rejectAll(error);
+    this.#waiters.close();
     for (const entry of [...this.#entries]) {
       if (entry.state === 'connecting') this.#opener.abandon(entry, error);
       else if (entry.state !== 'leased' && entry.state !== 'resetting') this.doom(entry, 'closing');
@@ -574,15 +565,10 @@ export class ResourcePool<C> {
         this.#idle.push(entry);
         break;
       }
-      this.#unqueue(waiter);
+      this.#waiters.remove(waiter);
       this.#grantFresh(entry, waiter, now);
     }
     this.#serving = false;
-  }
-
-  #unqueue(waiter: Waiter<C>): void {
-    this.#waiters.remove(waiter);
-    if (waiter.deadline < Number.POSITIVE_INFINITY) this.#deadlines.remove(waiter);
   }
 
   #reject(waiter: Waiter<C>, error: Error, waitedMs: number): void {
@@ -596,23 +582,14 @@ export class ResourcePool<C> {
     this.observers.tell('rejected', { code, waitedMs });
   }
 
-  /** Refuses the waiters whose time is up, and sets the timer for the next. */
-  #expire(): void {
-    const now = this.clock.now();
-    for (;;) {
-      const waiter = this.#deadlines.peek();
-      if (waiter === undefined) return;
-      if (waiter.deadline > now) {
-        this.#deadlineTimer.arm(waiter.deadline, now);
-        return;
-      }
-      // Asked while it still stands in the queue: the error says how things stood.
-      const error = this.#governor.timedOut(waiter, now);
-      this.#unqueue(waiter);
-      this.meter.acquireTimeouts++;
-      this.#tellRejected(error, now - waiter.since);
-      waiter.refused(error);
-    }
+  /** A waiter's time is up. */
+  #expire(waiter: Waiter<C>, now: number): void {
+    // Asked while it still stands in the queue: the error says how things stood.
+    const error = this.#governor.timedOut(waiter, now);
+    this.#waiters.remove(waiter);
+    this.meter.acquireTimeouts++;
+    this.#tellRejected(error, now - waiter.since);
+    waiter.refused(error);
   }
 
   // Coming back.
@@ -669,7 +646,7 @@ export class ResourcePool<C> {
     const waiter = this.#waiters.head;
     if (waiter !== undefined && !this.#serving && !this.#suspended) {
       // From user to user: it stays leased, only the lease is another.
-      this.#unqueue(waiter);
+      this.#waiters.remove(waiter);
       this.#serving = true;
       this.#grant(entry, waiter, now);
       this.#serving = false;
@@ -760,7 +737,7 @@ export class ResourcePool<C> {
     }
     const waiter = this.#waiters.head;
     if (waiter === undefined) return;
-    this.#unqueue(waiter);
+    this.#waiters.remove(waiter);
     this.#reject(waiter, told, now - waiter.since);
   }
 

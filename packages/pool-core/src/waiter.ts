@@ -7,7 +7,7 @@ import type { Entry } from './_entry.ts';
 
 /**
  * A waiter is its own queue node: subclass it, put what is needed to answer the caller into fields, hand it to
- * `ResourcePool.acquire()`. Neither method may throw. Both are called synchronously, exactly one of them, once; who
+ * {@link ResourcePool.acquire}. Neither method may throw. Both are called synchronously, exactly one of them, once; who
  * must answer in a later tick, or in the caller's async context, does so in here.
  *
  * Once it is answered the pool forgets the waiter completely, so that what it refers to can be collected.
@@ -17,20 +17,23 @@ export abstract class Waiter<C> {
   label: string | undefined = undefined;
   /** When it was queued (monotonic ms). */
   since = 0;
-  /** When it gives up (monotonic ms). */
-  deadline: number = Number.POSITIVE_INFINITY;
-  /** The duration behind {@link deadline}, and whether the caller named it rather than the pool's options. */
-  timeoutMs: number = Number.POSITIVE_INFINITY;
+  /** How long it waits at most, ms. */
+  timeoutMs = 0;
+  /** Whether the caller named {@link timeoutMs}, rather than the pool's options. */
   ownTimeout = false;
   /** Whether it stands in a pool's queue. */
   queued = false;
 
-  // Links of WaiterQueue and DeadlineQueue; only they touch them.
+  // Only WaitingRoom touches these.
   before: Waiter<C> | undefined = undefined;
   after: Waiter<C> | undefined = undefined;
-  sooner: Waiter<C> | undefined = undefined;
-  later: Waiter<C> | undefined = undefined;
-  heapIndex = -1;
+  /** Its place in the heap of odd deadlines; see WaitingRoom for the negative ones. */
+  place = -1;
+
+  /** When it gives up (monotonic ms). Not a field: a number with a fraction would be one more object per waiter. */
+  get deadline(): number {
+    return this.since + this.timeoutMs;
+  }
 
   /**
    * The connection is the caller's now: `entry.connection`, until `pool.release(entry, entry.leaseId)`.
