@@ -13,7 +13,7 @@ import { type ProcessEntry, processTree, stillRunning } from './_process_tree.ts
 
 /** What a child does once both servers are up, by name. */
 const PROGRAM = `
-import { writeSync } from 'node:fs';
+import { readFileSync, writeSync } from 'node:fs';
 import { startPostgres } from './dist/postgres.js';
 import { startRedis } from './dist/redis.js';
 
@@ -38,6 +38,14 @@ const acts = {
   'has frozen them': async () => { await each('freeze'); idle(); },
   'restarts them': async () => { await each('kill'); void each('restart'); idle(); },
   'has killed them and forgets to stop': () => each('kill'),
+  'dies at the moment when its frozen PostgreSQL is killed': () => {
+    postgres.freeze();
+    say('frozen');
+    process.stdin.once('data', () => {
+      process.kill(parseInt(readFileSync(postgres.socketDir + '/data/postmaster.pid', 'utf8')), 'SIGKILL');
+      process.kill(process.pid, 'SIGKILL');
+    });
+  },
 };
 say('up ' + postgres.socketDir);
 await acts[process.argv[2]]();
@@ -166,7 +174,7 @@ export class BuiltClone {
       cwd: '/',
       detached: true,
       env: { PATH: process.env['PATH'], ...env, TMPDIR: temporary },
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
     this.#temporaries.push(temporary);
     return new CloneChild(child, temporary);

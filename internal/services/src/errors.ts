@@ -60,3 +60,8 @@ export class ServiceStateError extends Error {
     this.state = state;
   }
 }
+
+/** The words of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -8,13 +8,12 @@ import { randomBytes } from 'node:crypto';
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Account, isRoot, unprivilegedAccount } from './_account.ts';
-import { run } from './_command.ts';
 import { freePort } from './_free_port.ts';
 import { Keeper, type Order } from './_keeper.ts';
 import { temporaryRoot } from './_paths.ts';
-import { isPortTaken, messageOf, startAgain } from './_port_taken.ts';
+import { isPortTaken, startAgain } from './_port_taken.ts';
 import { type PostgresBinaries, preparePostgres } from './_postgres_binaries.ts';
-import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
+import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
 export interface PostgresOptions {
@@ -32,7 +31,7 @@ export interface PostgresOptions {
   settings?: Readonly<Record<string, string | number>>;
   /** Gets what the server writes, line by line. */
   log?(line: string): void;
-  /** Gets a line where something takes long. */
+  /** Gets a line where something is not as usual: a server other than that of npm is taken, say. */
   note?(line: string): void;
   /** Whether `DATABASE_URL`, where set, is used instead of starting a server. @default true */
   external?: boolean;
@@ -139,15 +138,12 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
     log: options.log === undefined ? undefined : (line) => options.log?.(line),
   });
   try {
-    const binaries = await preparePostgres(keeper.folder, account);
+    const binaries = await preparePostgres(keeper.folder, account, (line) => options.note?.(line));
     const password = auth === 'trust' ? '' : randomBytes(12).toString('hex');
     await createCluster(keeper, binaries, account, auth, password);
     const port = await freePort();
     const order = serverOrder(keeper, binaries, port, options);
     await keeper.start(order, READY, START_TIMEOUT_MS);
-    const version = await run(join(binaries.bin, 'postgres'), ['--version'], {
-      env: { ...process.env, ...binaries.env },
-    });
     const stop = (): Promise<void> => keeper.stop();
     return {
       source: binaries.source,
@@ -158,7 +154,7 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
       password,
       database: 'postgres',
       socketDir: keeper.folder,
-      version: version.output,
+      version: binaries.version,
       startMs: performance.now() - begun,
       durable,
       auth,

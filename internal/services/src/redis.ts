@@ -9,9 +9,9 @@ import { run } from './_command.ts';
 import { freePort } from './_free_port.ts';
 import { Keeper, type Order } from './_keeper.ts';
 import { onPath, temporaryRoot } from './_paths.ts';
-import { isPortTaken, messageOf, startAgain } from './_port_taken.ts';
+import { isPortTaken, startAgain } from './_port_taken.ts';
 import { type RedisProgram, redisFromPackages } from './_redis_package.ts';
-import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
+import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
 export interface RedisOptions {

@@ -4,14 +4,16 @@ import { startPostgres } from './postgres.ts';
 import { startRedis } from './redis.ts';
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const note = (line: string): void => console.log(line);
   const starting = [
     startPostgres({
+      note,
       maxConnections: 600,
       auth: 'trust',
       // Replication slots, for those who read the database's changes.
       settings: { wal_level: 'logical' },
     }),
-    startRedis({ note: (line) => console.log(line) }),
+    startRedis({ note }),
   ] as const;
   const started = await Promise.allSettled(starting);
   const stop = async (): Promise<void> => {
