@@ -11,7 +11,7 @@ export interface InvalidationShape {
 }
 
 /** 500 and 4: a hundred times a loop of awaited DELs; larger batches gain little and hold up reads. DEL: values are strings. */
-export const DEFAULT_INVALIDATION: InvalidationShape = {
+const DEFAULT_INVALIDATION: InvalidationShape = {
   batchKeys: 500,
   batchesInFlight: 4,
   command: 'del',

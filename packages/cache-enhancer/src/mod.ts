@@ -1,5 +1,5 @@
 /**
- * A consistent two-level cache over Redis and PostgreSQL: values in this process and in Redis, invalidations that no race undoes,
+ * A consistent two-level cache over Redis: values in this process and in Redis, invalidations that no race undoes,
  * and a bound on how long Redis can hold anyone up.
  *
  * @module
