@@ -15,22 +15,22 @@ afterAll(async () => {
   await pool.end();
 });
 
-/** Closed loop for a while; what it got, and how many it had at the server at most towards the end. */
+/** Closed loop for a while; what it got, and how many connections were busy at a time in its second half. */
 async function load(run: (query: () => Promise<unknown>) => Promise<unknown>, ms: number) {
   const endsAt = performance.now() + ms;
   const countFrom = performance.now() + ms / 2;
   let done = 0;
-  let busiest = 0;
+  let busy = 0;
   const caller = async () => {
     while (performance.now() < endsAt) {
       await run(() => pool.query({ name: 'sum', text: QUERY }));
       if (performance.now() < countFrom) continue;
       done++;
-      busiest = Math.max(busiest, pool.totalCount - pool.idleCount);
+      busy += pool.totalCount - pool.idleCount;
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
-  return { rate: done / (ms / 2), busiest };
+  return { rate: done / (ms / 2), busy: busy / done };
 }
 
 test('before a pool on real PostgreSQL it keeps most connections unused at about the same rate', async () => {
@@ -42,9 +42,9 @@ test('before a pool on real PostgreSQL it keeps most connections unused at about
     rounds.push({ without, limited });
   }
   const ratio = Math.max(...rounds.map(({ without, limited }) => limited.rate / without.rate));
-  expect(Math.max(...rounds.map(({ without }) => without.busiest))).toBe(MAX);
   // The machine is shared with other tests: the best of three rounds, and wide margins.
-  expect(Math.min(...rounds.map(({ limited }) => limited.busiest))).toBeLessThanOrEqual(MAX * 0.75);
+  expect(Math.max(...rounds.map(({ without }) => without.busy))).toBeGreaterThan(MAX * 0.9);
+  expect(Math.min(...rounds.map(({ limited }) => limited.busy))).toBeLessThan(MAX * 0.75);
   expect(ratio).toBeGreaterThan(0.6);
   expect(limiter.stats()).toMatchObject({ inFlight: 0, waiting: 0, failed: 0 });
 }, 60_000);
