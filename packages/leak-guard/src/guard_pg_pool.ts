@@ -25,6 +25,8 @@ const guarded = new WeakMap<object, PgPoolAdapter>();
  * behaves as the client does; only `===` between two checkouts does not hold (`pgClientOf()` gives the client). What
  * `pool.query()` checks out for itself stays as it is.
  *
+ * `stats()` counts what happened while somebody observed; leases that were out before count as connecting.
+ *
  * A reclaimed connection is always destroyed, an idle one too: what session state its holder left, and which listeners,
  * cannot be known, and `DISCARD ALL` would also drop prepared statements that pg goes on to use.
  *

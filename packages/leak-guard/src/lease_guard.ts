@@ -22,6 +22,8 @@ export interface LeaseGuardDependencies {
   probe(): Promise<ProbeResult>;
   /** Event loop utilisation since the last call, 0..1. */
   utilization(): number;
+  /** Called at each sweep. */
+  swept(): void;
 }
 
 interface Watched {
@@ -68,7 +70,7 @@ export class LeaseGuard {
     this.#listener = {
       sampler: this.sampler,
       now: () => this.#now,
-      closed: (_attachment, record) => this.#closed(record),
+      closed: (record) => this.#closed(record),
       reclaimed: (leak, outcome) => this.#reclaimEnded(leak, outcome),
     };
   }
@@ -150,6 +152,7 @@ export class LeaseGuard {
     this.#now += Math.min(now - (this.#lastSweep ?? now), 2 * sweepIntervalMs);
     this.#lastSweep = now;
     this.sampler.tick(this.#now);
+    this.#deps.swept();
     const census = this.#takeCensus();
     const utilization = this.#deps.utilization();
     if (probe === 'off' || this.#probing !== undefined) return;
@@ -200,7 +203,7 @@ export class LeaseGuard {
   }
 
   #closed(record: LeaseRecord): void {
-    if (record.armed) this.#registry.unregister(record);
+    this.#registry.unregister(record);
     if (record.announced && record.leak === undefined) {
       this.#deps.events.emit('returned', this.#describeHeld(record));
     }
@@ -276,7 +279,7 @@ export class LeaseGuard {
 
   /** The collector's word: nobody can reach the lease. */
   #collected({ attachment, record }: Watched): void {
-    if (attachment.ledger.get(record.leaseId) !== record || record.leak !== undefined) return;
+    if (!record.open || record.leak !== undefined) return;
     this.sampler.escalate(this.#now);
     const take = this.#options.reclaim === 'proven' && attachment.pool.reclaim !== undefined;
     const place = `${record.pool} ${record.site?.at ?? record.label ?? ''}`;

@@ -69,6 +69,7 @@ function start(options: MemoryLeakPreventionOptions = {}): LeaseGuard {
       return outcome;
     },
     utilization: () => 0.1,
+    swept: () => undefined,
   });
   guard.attach(pool, 'fake');
   guard.start();

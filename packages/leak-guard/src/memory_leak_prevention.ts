@@ -78,6 +78,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
         this.#loop = now;
         return utilization;
       },
+      swept: () => this.#gc.watch(),
     });
     this.#objects = new ObjectTracker({
       sampler: this.#leases.sampler,
@@ -119,7 +120,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
     this.#monitoring = true;
     this.#stopping = undefined;
     this.#abort = new AbortController();
-    this.#gc.start();
+    this.#gc.watch();
     this.#leases.start();
     this.#memory.start();
     return this;
@@ -245,6 +246,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
   async #takeFloor(): Promise<MemoryFloor | undefined> {
     const natural = this.#gc.takeFloor();
     if (natural !== undefined || this.#options.probe === 'off') return natural;
+    this.#gc.watch();
     await this.#leases.probe();
     return this.#gc.takeFloor();
   }
@@ -260,9 +262,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
   /** For a caller who awaits it: keeps the process alive meanwhile, and tells of the youngest leases as well. */
   async #probeNow(): Promise<ProbeResult> {
     this.#leases.arm();
-    // Twice: what was dropped while the first collection was marking already is only told of by the next.
-    const first = await this.#leases.probe(() => this.#probe({ ref: true }));
-    if (this.#leases.openLeases === 0 && this.#objects.openCount === 0) return first;
+    this.#gc.watch();
     return this.#leases.probe(() => this.#probe({ ref: true }));
   }
 

@@ -22,6 +22,8 @@ interface LeaseClass {
 
 /** By the prototype of the client. */
 const classes = new Map<object, LeaseClass>();
+/** The last one used: nearly always the only one. */
+let latest: { readonly prototype: object; readonly leaseClass: LeaseClass } | undefined;
 
 /** A new stand-in. `instanceof`, reads, writes and calls behave as on the client itself; `===` does not. */
 export function leaseOf(
@@ -29,12 +31,12 @@ export function leaseOf(
   release: PgRelease,
 ): PgClientLike & { readonly release: PgRelease } {
   const prototype = Object.getPrototypeOf(client) as object;
-  let leaseClass = classes.get(prototype);
-  if (leaseClass === undefined) {
-    leaseClass = makeLeaseClass(prototype);
+  if (latest?.prototype !== prototype) {
+    const leaseClass = classes.get(prototype) ?? makeLeaseClass(prototype);
     classes.set(prototype, leaseClass);
+    latest = { prototype, leaseClass };
   }
-  return new leaseClass(client as unknown as AnyClient, release) as PgClientLike & {
+  return new latest.leaseClass(client as unknown as AnyClient, release) as PgClientLike & {
     release: PgRelease;
   };
 }
@@ -100,6 +102,8 @@ function makeLeaseClass(prototype: object): LeaseClass {
       return result === this.#client ? this : result;
     }
   }
+  // A promise looks for one whenever it resolves with a lease; found here, the look does not go through the Proxy.
+  Object.defineProperty(PgClientLease.prototype, 'then', { value: undefined });
   // `client.constructor` is to be the client's, too.
   Reflect.deleteProperty(PgClientLease.prototype, 'constructor');
   Object.setPrototypeOf(PgClientLease.prototype, fallThrough(prototype, PgClientLease.clientOf));

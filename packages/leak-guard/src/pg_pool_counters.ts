@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import type { DestroyReason, DurationSummary, PoolStats } from '@fynlo/pool-core/contract';
+import type { DestroyReason, PoolStats } from '@fynlo/pool-core/contract';
+import { DurationHistogram } from './duration_histogram.ts';
 import type { PgPoolLike } from './pg_shapes.ts';
 
-/** All counts are since the pool was guarded. */
+/** All counts are of the times when somebody observed the pool. */
 export class PgPoolCounters {
   acquires = 0;
   releases = 0;
@@ -16,21 +16,9 @@ export class PgPoolCounters {
   created = 0;
   createFailures = 0;
   readonly destroyed: Partial<Record<DestroyReason, number>> = {};
-  readonly #wait = createHistogram();
-  readonly #use = createHistogram();
-  readonly #create = createHistogram();
-
-  waited(ms: number): void {
-    record(this.#wait, ms);
-  }
-
-  used(ms: number): void {
-    record(this.#use, ms);
-  }
-
-  connected(ms: number): void {
-    record(this.#create, ms);
-  }
+  readonly wait: DurationHistogram = new DurationHistogram();
+  readonly use: DurationHistogram = new DurationHistogram();
+  readonly create: DurationHistogram = new DurationHistogram();
 
   countDestroyed(reason: DestroyReason): void {
     this.destroyed[reason] = (this.destroyed[reason] ?? 0) + 1;
@@ -65,29 +53,9 @@ export class PgPoolCounters {
       destroyed: { ...this.destroyed },
       scaleUps: 0,
       scaleDowns: 0,
-      wait: summarize(this.#wait),
-      use: summarize(this.#use),
-      create: summarize(this.#create),
+      wait: this.wait.summary(),
+      use: this.use.summary(),
+      create: this.create.summary(),
     };
   }
-}
-
-/** In whole microseconds; the histogram takes nothing below 1. */
-function record(histogram: RecordableHistogram, ms: number): void {
-  histogram.record(Math.max(1, Math.round(ms * 1_000)));
-}
-
-function summarize(histogram: RecordableHistogram): DurationSummary {
-  const { count } = histogram;
-  if (count === 0) return { count: 0, mean: 0, p50: 0, p90: 0, p95: 0, p99: 0, max: 0 };
-  const at = (percentile: number): number => histogram.percentile(percentile) / 1_000;
-  return {
-    count,
-    mean: histogram.mean / 1_000,
-    p50: at(50),
-    p90: at(90),
-    p95: at(95),
-    p99: at(99),
-    max: histogram.max / 1_000,
-  };
 }

@@ -6,14 +6,31 @@
 import type { PgConnectCallback, PgPoolLike } from './pg_shapes.ts';
 
 /** One checkout that was asked for. */
-export interface Checkout {
+export class Checkout {
+  readonly startedAt: number = performance.now();
+  leaseId = 0;
   /** The user's function that was called. */
   // biome-ignore lint/complexity/noBannedTypes: Error.captureStackTrace asks for exactly this
   readonly entry: Function;
   /** False for the one that `pool.query()` makes for itself: its client never gets to the user. */
   readonly forUser: boolean;
-  /** To be called once. */
-  readonly callback: PgConnectCallback;
+  #callback: PgConnectCallback | undefined;
+
+  constructor(entry: Checkout['entry'], forUser: boolean, callback: PgConnectCallback) {
+    this.entry = entry;
+    this.forUser = forUser;
+    this.#callback = callback;
+  }
+
+  /**
+   * Gives up the callback, once. pg-pool keeps what it calls back for a *new* connection alive as long as the connection:
+   * that must keep neither the user's callback nor a promise, whose closure and value are the lease.
+   */
+  takeCallback(): PgConnectCallback | undefined {
+    const callback = this.#callback;
+    this.#callback = undefined;
+    return callback;
+  }
 }
 
 export type PgConnect = (callback: PgConnectCallback) => void;
@@ -38,15 +55,17 @@ export function patchPgPool(
   // pool.query() calls this.connect() within its own call.
   let querying = false;
   const connect = (callback?: PgConnectCallback): unknown => {
-    const forUser = !querying;
-    querying = false;
     if (callback !== undefined) {
-      checkOut(originalConnect, { entry: forUser ? connect : query, forUser, callback });
+      const forUser = !querying;
+      querying = false;
+      checkOut(originalConnect, new Checkout(forUser ? connect : query, forUser, callback));
       return undefined;
     }
-    return promised((settle) =>
-      checkOut(originalConnect, { entry: connect, forUser, callback: settle }),
-    );
+    return new Promise<unknown>((resolve, reject) => {
+      const settle: PgConnectCallback = (error, client) =>
+        error ? reject(error) : resolve(client);
+      checkOut(originalConnect, new Checkout(connect, true, settle));
+    }).catch(leadToCaller);
   };
   const query = (...args: unknown[]): unknown => {
     querying = true;
@@ -64,14 +83,10 @@ export function patchPgPool(
   };
 }
 
-function promised(run: (settle: PgConnectCallback) => void): Promise<unknown> {
-  return new Promise<unknown>((resolve, reject) => {
-    run((error, client) => (error ? reject(error) : resolve(client)));
-  }).catch((error: unknown) => {
-    // As pg-pool: a stack that leads to the caller instead of to the socket.
-    if (error instanceof Error) Error.captureStackTrace(error);
-    throw error;
-  });
+/** As pg-pool: the stack of a connect error leads to the caller instead of to the socket. */
+function leadToCaller(error: unknown): never {
+  if (error instanceof Error) Error.captureStackTrace(error);
+  throw error;
 }
 
 function putBack(pool: object, name: string, descriptor: PropertyDescriptor | undefined): void {

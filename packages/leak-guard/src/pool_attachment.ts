@@ -39,8 +39,8 @@ export interface AttachmentListener {
   readonly sampler: SiteSampler;
   /** Guard time, ms. */
   now(): number;
-  /** The lease is back, or its connection is gone. */
-  closed(attachment: PoolAttachment, record: LeaseRecord): void;
+  /** An armed lease is back, or its connection is gone. */
+  closed(record: LeaseRecord): void;
   reclaimed(leak: LeakedLease, outcome: ReclaimOutcome): void;
 }
 
@@ -50,7 +50,7 @@ const MOST_PENDING_SITES = 10_000;
 export class PoolAttachment {
   readonly name: string;
   readonly pool: GuardedPool;
-  readonly ledger: LeaseLedger = new LeaseLedger();
+  readonly ledger: LeaseLedger;
   readonly #listener: AttachmentListener;
   /** Stacks of acquires that are not answered yet. */
   readonly #sites = new Map<number, CapturedSite>();
@@ -62,6 +62,7 @@ export class PoolAttachment {
   constructor(pool: GuardedPool, name: string, listener: AttachmentListener) {
     this.pool = pool;
     this.name = name;
+    this.ledger = new LeaseLedger(name);
     this.#listener = listener;
   }
 
@@ -85,7 +86,7 @@ export class PoolAttachment {
     this.#unobserve?.();
     this.#unobserve = undefined;
     const open = [...this.ledger.records()];
-    for (const { leaseId } of open) this.ledger.close(leaseId);
+    this.ledger.clear();
     this.#sites.clear();
     this.#reclaiming.clear();
     return open;
@@ -119,7 +120,7 @@ export class PoolAttachment {
         const within = !tellsAcquiring && event.waitedMs === 0 && event.lease !== undefined;
         this.#acquired(event, within && sampler.chosen() ? sampler.take(sampler.take) : undefined);
       },
-      released: ({ leaseId }) => this.#released(leaseId),
+      released: ({ leaseId, connectionId }) => this.#released(leaseId, connectionId),
       rejected: (event: { readonly code: string; readonly leaseId?: number }) => {
         if (event.leaseId !== undefined) sites.delete(event.leaseId);
       },
@@ -132,27 +133,20 @@ export class PoolAttachment {
     this.#acquires++;
     const before = this.#sites.size > 0 ? this.#sites.get(leaseId) : undefined;
     if (before !== undefined) this.#sites.delete(leaseId);
-    this.ledger.open({
-      pool: this.name,
-      leaseId,
-      connectionId,
-      label,
-      acquiredAt: this.#listener.now(),
-      captured: before ?? now,
-      site: undefined,
-      lease,
-      provable: lease !== undefined,
-      armed: false,
-      leak: undefined,
-      suspectSince: undefined,
-      survivedProbes: 0,
-      announced: false,
-    });
+    const record = this.ledger.open(leaseId, connectionId);
+    record.label = label;
+    record.acquiredAt = this.#listener.now();
+    record.captured = before ?? now;
+    record.lease = lease;
+    record.provable = lease !== undefined;
   }
 
-  #released(leaseId: number): void {
-    const record = this.ledger.close(leaseId);
-    if (record !== undefined) this.#listener.closed(this, record);
+  #released(leaseId: number, connectionId: number): void {
+    const record = this.ledger.get(connectionId);
+    if (record?.leaseId === leaseId) {
+      this.ledger.close(record);
+      if (record.armed) this.#listener.closed(record);
+    }
     // A pool that destroys tells so in the same tick; what is not destroyed by then has been returned.
     if (this.#reclaiming.has(leaseId)) setImmediate(() => this.#reclaimed(leaseId, 'returned'));
   }
@@ -161,8 +155,9 @@ export class PoolAttachment {
     for (const [leaseId, leak] of this.#reclaiming) {
       if (leak.connectionId === connectionId) this.#reclaimed(leaseId, 'destroyed');
     }
-    const record = this.ledger.size > 0 ? this.ledger.findByConnection(connectionId) : undefined;
-    if (record !== undefined) this.#released(record.leaseId);
+    const record = this.ledger.get(connectionId);
+    this.ledger.forget(connectionId);
+    if (record?.armed) this.#listener.closed(record);
   }
 
   #reclaimed(leaseId: number, outcome: ReclaimOutcome): void {

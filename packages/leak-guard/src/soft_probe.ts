@@ -10,12 +10,12 @@
  */
 import { MessageChannel } from 'node:worker_threads';
 import { collectGarbage } from './inspector_session.ts';
-import { watchMajorCollections } from './major_collection.ts';
+import { onNextMajorCollection } from './major_collection.ts';
 
 export interface ProbeResult {
   /** What was used in the end. */
   readonly kind: 'soft' | 'full';
-  /** Whether a major collection has happened; without it nothing is proven. */
+  /** Whether a major collection has begun and ended; without it nothing is proven. */
   readonly conclusive: boolean;
   /** Buffers that had to be allocated. */
   readonly chunks: number;
@@ -51,7 +51,7 @@ export async function probe(options: ProbeOptions = {}): Promise<ProbeResult> {
   const conclusive =
     soft?.conclusive === true || (!options.signal?.aborted && (await collectGarbage()));
   // Callbacks of a FinalizationRegistry run in a task of their own after the collection.
-  for (let i = 0; i < 3; i++) await pause(1, options.ref);
+  for (let i = 0; i < 3; i++) await pause(1, options);
   const tookMs = performance.now() - start;
   if (soft?.conclusive) return { ...soft, tookMs };
   return { kind: 'full', conclusive, chunks: soft?.chunks ?? 0, tookMs, stallMs: tookMs };
@@ -62,7 +62,7 @@ async function softProbe(options: ProbeOptions): Promise<ProbeResult> {
   const held: ArrayBuffer[] = [];
   let major = false;
   let stallMs = 0;
-  const unwatch = watchMajorCollections(() => {
+  const unwatch = onNextMajorCollection(() => {
     major = true;
   });
   try {
@@ -71,7 +71,7 @@ async function softProbe(options: ProbeOptions): Promise<ProbeResult> {
       held.push(new ArrayBuffer(CHUNK_BYTES));
       heldBytes += CHUNK_BYTES;
       const before = performance.now();
-      await pause(STEP_MS, options.ref);
+      await pause(STEP_MS, options);
       stallMs += Math.max(0, performance.now() - before - STEP_MS - 1);
     }
   } catch (error) {
@@ -95,9 +95,17 @@ function free(held: ArrayBuffer[]): void {
   held.length = 0;
 }
 
-function pause(ms: number, ref: boolean | undefined): Promise<void> {
+/** Ends at once when aborted: `stop()` waits for it, and an unref'ed timer would let the process end before. */
+function pause(ms: number, { ref, signal }: ProbeOptions): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const done = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener('abort', done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
     if (ref !== true) timer.unref();
+    signal?.addEventListener('abort', done);
+    if (signal?.aborted) done();
   });
 }
