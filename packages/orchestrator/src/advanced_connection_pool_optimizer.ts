@@ -1,16 +1,24 @@
+import { setMaxListeners } from 'node:events';
 import { performance } from 'node:perf_hooks';
-import { autoRecovery } from './auto_recovery.ts';
-import { cacheCriteria } from './cache_criteria.ts';
-import { cachePerformance } from './cache_performance.ts';
+import { autoRecovery } from './_auto_recovery.ts';
+import { cacheCriteria } from './_cache_criteria.ts';
+import { cachePerformance } from './_cache_performance.ts';
+import { dynamicPoolScaling } from './_dynamic_pool_scaling.ts';
+import { hostLimits } from './_host_limits.ts';
+import { memoryCriteria } from './_memory_criteria.ts';
+import { memoryManagement } from './_memory_management.ts';
+import { ProgressMeter } from './_progress_meter.ts';
+import { readEnvironment } from './_read_environment.ts';
+import { recoveryCriteria } from './_recovery_criteria.ts';
+import { resourceCriteria } from './_resource_criteria.ts';
+import { resourceOptimization } from './_resource_optimization.ts';
+import { scalingCriteria } from './_scaling_criteria.ts';
+import { createWorkloadTable, type WorkloadTable } from './_workload_table.ts';
 import type { CacheOptimizationResult } from './cache_result.ts';
 import { type Criterion, overallVerdict } from './criterion.ts';
-import { dynamicPoolScaling } from './dynamic_pool_scaling.ts';
 import type { EnvironmentReport } from './environment_report.ts';
 import { WrongOrderError } from './errors.ts';
 import { HistoryRecorder, type MetricsHistoryReport } from './history_recorder.ts';
-import { hostLimits } from './host_limits.ts';
-import { memoryCriteria } from './memory_criteria.ts';
-import { memoryManagement } from './memory_management.ts';
 import type { MemoryManagementResult } from './memory_result.ts';
 import { type OptimizationReport, optimizationReport } from './optimization_report.ts';
 import type { OptimizationRun, ScenarioResults } from './optimization_run.ts';
@@ -20,18 +28,11 @@ import {
   resolveOptions,
 } from './options.ts';
 import { PROFILES, type Profile, SPARE_CONNECTIONS } from './profile.ts';
-import { ProgressMeter } from './progress_meter.ts';
-import { readEnvironment } from './read_environment.ts';
-import { recoveryCriteria } from './recovery_criteria.ts';
 import type { AutoRecoveryResult } from './recovery_result.ts';
-import { resourceCriteria } from './resource_criteria.ts';
-import { resourceOptimization } from './resource_optimization.ts';
 import type { ResourceOptimizationResult } from './resource_result.ts';
 import type { RunContext } from './run_context.ts';
-import { scalingCriteria } from './scaling_criteria.ts';
 import type { DynamicPoolScalingResult } from './scaling_result.ts';
 import type { ScenarioName } from './scenario.ts';
-import { createWorkloadTable, type WorkloadTable } from './workload_table.ts';
 import { writeResultFiles } from './write_result_files.ts';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -102,6 +103,8 @@ export class AdvancedConnectionPoolOptimizer implements AsyncDisposable {
       this.#options.signal === undefined
         ? this.#closing.signal
         : AbortSignal.any([this.#options.signal, this.#closing.signal]);
+    // Hundreds of sessions think at the same time, and each of them can be interrupted.
+    setMaxListeners(0, this.#signal);
     this.#progress = new ProgressMeter(
       this.#options.onProgress,
       this.#options.scenarios,
@@ -295,8 +298,10 @@ export class AdvancedConnectionPoolOptimizer implements AsyncDisposable {
     const limits = hostLimits();
     return [
       ...(whole(scaling) ? scalingCriteria(scaling, this.#profile, limits) : []),
-      ...(whole(resources) ? resourceCriteria(resources, limits, this.#peakRssMb) : []),
-      ...(whole(cache) ? cacheCriteria(cache) : []),
+      ...(whole(resources)
+        ? resourceCriteria(resources, limits, this.#peakRssMb, this.#profile.resources)
+        : []),
+      ...(whole(cache) ? cacheCriteria(cache, this.#profile.cache) : []),
       ...(whole(memory) ? memoryCriteria(memory) : []),
       ...(whole(recovery) ? recoveryCriteria(recovery) : []),
     ];

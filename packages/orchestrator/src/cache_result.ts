@@ -49,8 +49,10 @@ export interface InvalidationResult {
   readonly keysPerSecond: number;
   /** Old values that were given out after the invalidation had returned, by the node that invalidated. */
   readonly staleHere: number;
-  /** The same by another node, asked at once. */
+  /** The same by another node, once it had given out a new one of the last batch. */
   readonly staleElsewhere: number;
+  /** From the last invalidation until the other node gave out no old value of its batch, ms; `null`: not within 5 s. */
+  readonly coherentAfterMs: number | null;
 }
 
 export interface CacheOptimizationResult extends ScenarioFrame {

@@ -1,7 +1,7 @@
 import type { ConnectionPoolMetrics } from '@fynlo/pool-core/contract';
 import type { ResourceOptimizationMetrics } from '@fynlo/resource-optimizer';
+import type { PoolSample } from './_pool_sampler.ts';
 import { type ColumnarSeries, MetricsHistory } from './metrics_history.ts';
-import type { PoolSample } from './pool_sampler.ts';
 import type { PoolProgress } from './progress.ts';
 import { SCENARIOS, type ScenarioName } from './scenario.ts';
 

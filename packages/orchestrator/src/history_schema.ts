@@ -7,8 +7,8 @@ import {
   orNull,
   record,
   text,
-} from './json_schema.ts';
-import { HEAD } from './shared_schemas.ts';
+} from './_json_schema.ts';
+import { HEAD } from './_shared_schemas.ts';
 
 function series(description: string, columns: Record<string, string>): JsonSchema {
   return record(

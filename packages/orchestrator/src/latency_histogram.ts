@@ -60,14 +60,27 @@ export class LatencyHistogram {
     return this.#count === 0 ? 0 : this.#sum / this.#count;
   }
 
+  /**
+   * Rebuilt from what `buckets()` gave out, to be read again or merged. Counts and percentiles are the same; mean and
+   * deviation are those of the buckets' upper edges, so up to 0.4 % higher.
+   */
+  static from(buckets: readonly LatencyBucket[]): LatencyHistogram {
+    const histogram = new LatencyHistogram();
+    for (const { upToMs, count } of buckets) histogram.#add(upToMs, count);
+    return histogram;
+  }
+
   /** @param ms a duration; a negative one (a clock's rounding) counts as 0. */
   record(ms: number): void {
-    const value = Math.max(ms, 0);
+    this.#add(Math.max(ms, 0), 1);
+  }
+
+  #add(value: number, count: number): void {
     const slot = bucketOf(Math.round(value * 1000));
-    this.#counts[slot] = (this.#counts[slot] ?? 0) + 1;
-    this.#count++;
-    this.#sum += value;
-    this.#sumOfSquares += value * value;
+    this.#counts[slot] = (this.#counts[slot] ?? 0) + count;
+    this.#count += count;
+    this.#sum += value * count;
+    this.#sumOfSquares += value * value * count;
     if (value < this.#min) this.#min = value;
     if (value > this.#max) this.#max = value;
   }

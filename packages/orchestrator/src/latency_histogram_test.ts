@@ -59,6 +59,18 @@ describe('LatencyHistogram', () => {
     expect(histogram.buckets().reduce((sum, bucket) => sum + bucket.count, 0)).toBe(1234);
   });
 
+  it('can be rebuilt from its buckets, after a trip through JSON', () => {
+    const histogram = new LatencyHistogram();
+    for (let i = 1; i <= 5000; i++) histogram.record((i * i) / 3000);
+    const again = LatencyHistogram.from(JSON.parse(JSON.stringify(histogram.buckets())));
+    expect(again.buckets()).toEqual(histogram.buckets());
+    for (const percent of [1, 50, 95, 99.9]) {
+      expect(again.percentile(percent)).toBe(histogram.percentile(percent));
+    }
+    expect(again.mean / histogram.mean).toBeGreaterThanOrEqual(1);
+    expect(again.mean / histogram.mean).toBeLessThan(1.005);
+  });
+
   it('brackets a percentile by its confidence interval, and gives none for too few values', () => {
     const histogram = new LatencyHistogram();
     for (let us = 1; us <= 400; us++) histogram.record(us / 1000);

@@ -109,7 +109,7 @@ function cacheFindings({ scenarios: { cache } }: OptimizationRun): Finding[] {
   }
   if (invalidation) {
     findings.push(
-      `${invalidation.keys} keys invalidated in ${seconds(invalidation.tookMs)} (${invalidation.keysPerSecond.toFixed(0)} a second); ${invalidation.staleHere} old values here and ${invalidation.staleElsewhere} on the other node afterwards.`,
+      `${invalidation.keys} keys invalidated in ${seconds(invalidation.tookMs)} (${invalidation.keysPerSecond.toFixed(0)} a second); ${invalidation.staleHere} old values here afterwards; the other node was coherent ${invalidation.coherentAfterMs === null ? 'never' : `after ${ms(invalidation.coherentAfterMs)}`}.`,
     );
   }
   return findings.map((text) => ({ scenario: 'cache', text }));

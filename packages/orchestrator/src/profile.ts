@@ -27,13 +27,20 @@ export interface ScalingProfile {
   readonly levels: readonly ScalingLevel[];
   /** How long the pool may take to come back to the minimum once the load is off. */
   readonly shrinkDeadlineMs: number;
-  /** The pool's own windows, shortened so that a run shows growth and shrinking; stated in the results. */
+  /** The pool's own windows, shortened so that a run of minutes shows both directions; stated in the results. */
   readonly idleTimeoutMs: number;
+  readonly tuning: {
+    readonly shrinkWindowTicks: number;
+    readonly shrinkAfterGrowthMs: number;
+    readonly shrinkPerTick: number;
+  };
   /** Set when the whole range 10 → 500 → 10 is not covered. */
   readonly reducedTo?: string;
 }
 
 export interface ResourceProfile {
+  /** Set where the load is too small or too short to judge by; shown, and decides nothing. */
+  readonly reducedTo?: string;
   readonly phaseMs: number;
   readonly ratePerSecond: number;
   readonly rowsPerRequest: number;
@@ -43,6 +50,8 @@ export interface ResourceProfile {
 }
 
 export interface CacheProfile {
+  /** Set where the workload is too small to judge hit ratio and response time by. */
+  readonly reducedTo?: string;
   readonly keys: number;
   /** Reads a second after the ramp. */
   readonly requestsPerSecond: number;
@@ -139,7 +148,8 @@ const FULL: Profile = {
     maxConnections: 500,
     levels: [LOW, MEDIUM, HIGH],
     shrinkDeadlineMs: 60_000,
-    idleTimeoutMs: 4_000,
+    idleTimeoutMs: 8_000,
+    tuning: { shrinkWindowTicks: 5, shrinkAfterGrowthMs: 8_000, shrinkPerTick: 0.15 },
   },
   resources: {
     phaseMs: 12_000,
@@ -192,7 +202,8 @@ const CI: Profile = {
       { ...MEDIUM, rampMs: 2_000, peakMs: 5_000, settleMs: 1_500, measureMs: 6_000 },
     ],
     shrinkDeadlineMs: 35_000,
-    idleTimeoutMs: 2_000,
+    idleTimeoutMs: 6_000,
+    tuning: { shrinkWindowTicks: 4, shrinkAfterGrowthMs: 4_000, shrinkPerTick: 0.2 },
     reducedTo: CI_LIMIT,
   },
   resources: { ...FULL.resources, phaseMs: 6_000 },
@@ -236,11 +247,13 @@ const QUICK: Profile = {
       },
     ],
     shrinkDeadlineMs: 8_000,
-    idleTimeoutMs: 500,
+    idleTimeoutMs: 1_200,
+    tuning: { shrinkWindowTicks: 2, shrinkAfterGrowthMs: 1_000, shrinkPerTick: 0.5 },
     reducedTo: QUICK_LIMIT,
   },
   resources: {
     ...CI.resources,
+    reducedTo: QUICK_LIMIT,
     phaseMs: 2_000,
     ratePerSecond: 150,
     burstMb: 60,
@@ -248,6 +261,7 @@ const QUICK: Profile = {
   },
   cache: {
     ...CI.cache,
+    reducedTo: QUICK_LIMIT,
     keys: 500,
     requestsPerSecond: 10_000,
     rampMs: 1_000,

@@ -9,8 +9,8 @@ import {
   ref,
   TIMESTAMP,
   text,
-} from './json_schema.ts';
-import { RUN_HEAD, SHARED } from './shared_schemas.ts';
+} from './_json_schema.ts';
+import { RUN_HEAD, SHARED } from './_shared_schemas.ts';
 
 const { criterion, environment, verdict, scenario } = SHARED as Record<string, JsonSchema>;
 

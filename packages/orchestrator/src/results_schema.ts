@@ -10,8 +10,8 @@ import {
   ref,
   TIMESTAMP,
   text,
-} from './json_schema.ts';
-import { RUN_HEAD, SHARED } from './shared_schemas.ts';
+} from './_json_schema.ts';
+import { RUN_HEAD, SHARED } from './_shared_schemas.ts';
 
 const FRAME = {
   name: ref('scenario'),
@@ -192,7 +192,12 @@ const CACHE = record('Scenario 3.', {
       took_ms: number('ms'),
       keys_per_second: number('keys ÷ time.'),
       stale_here: count('Old values given out afterwards by the cache that invalidated.'),
-      stale_elsewhere: count('The same by the other cache.'),
+      stale_elsewhere: count('The same by the other cache, once it was coherent.'),
+      coherent_after_ms: orNull(
+        number(
+          'Until the other cache gave out no old value of the last batch, ms; null: not within 5 s.',
+        ),
+      ),
     }),
   ),
   redis_tuning: orNull({

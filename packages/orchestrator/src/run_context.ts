@@ -1,9 +1,9 @@
+import type { HostLimits } from './_host_limits.ts';
+import type { WorkloadTable } from './_workload_table.ts';
 import type { ProxyControl, ServerControl } from './capabilities.ts';
 import type { HistoryRecorder } from './history_recorder.ts';
-import type { HostLimits } from './host_limits.ts';
 import type { Profile } from './profile.ts';
 import type { ScenarioName } from './scenario.ts';
-import type { WorkloadTable } from './workload_table.ts';
 
 /** What every scenario gets. */
 export interface RunContext {

@@ -1,4 +1,6 @@
 import { join } from 'node:path';
+import { toSnakeCase } from './_snake_case.ts';
+import { writeAtomically } from './_write_atomically.ts';
 import type { MetricsHistoryReport } from './history_recorder.ts';
 import { HISTORY_SCHEMA } from './history_schema.ts';
 import { renderHtmlReport } from './html_report.ts';
@@ -6,8 +8,6 @@ import type { OptimizationReport } from './optimization_report.ts';
 import type { OptimizationRun } from './optimization_run.ts';
 import { REPORT_SCHEMA } from './report_schema.ts';
 import { RESULTS_SCHEMA } from './results_schema.ts';
-import { toSnakeCase } from './snake_case.ts';
-import { writeAtomically } from './write_atomically.ts';
 
 /** Everything the files are made of. */
 export interface ResultContents {

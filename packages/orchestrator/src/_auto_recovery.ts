@@ -1,14 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from '@fynlo/pool-core';
+import { HostMonitor } from './_host_monitor.ts';
+import { PoolSampler } from './_pool_sampler.ts';
+import { recoveryOf } from './_recovery_policy.ts';
+import { hostEvidence } from './_saturation_evidence.ts';
 import { arrivals, steady } from './arrivals.ts';
-import { HostMonitor } from './host_monitor.ts';
 import { runOpenLoop } from './open_loop.ts';
-import { PoolSampler } from './pool_sampler.ts';
 import { ProcessMonitor } from './process_monitor.ts';
-import { recoveryOf } from './recovery_policy.ts';
 import type { AutoRecoveryResult, RecoveryEpisode, RecoveryMoment } from './recovery_result.ts';
 import type { RunContext } from './run_context.ts';
-import { hostEvidence } from './saturation_evidence.ts';
 import { seededRandom } from './seeded_random.ts';
 
 /**

@@ -1,5 +1,5 @@
+import type { HostLimits } from './_host_limits.ts';
 import { type Criterion, type CriterionDefinition, judge } from './criterion.ts';
-import type { HostLimits } from './host_limits.ts';
 import type { Profile } from './profile.ts';
 import { saturationCauses } from './saturation_policy.ts';
 import type { DynamicPoolScalingResult, ScalingLevelResult } from './scaling_result.ts';

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { MemoryLeakPrevention } from '@fynlo/leak-guard';
 import { Pool } from '@fynlo/pool-core';
+import { runLeaseLeaks, runObjectLeaks } from './_lease_leaks.ts';
+import { QUICK_TREND, runMemoryGrowth } from './_memory_growth.ts';
+import { PoolSampler } from './_pool_sampler.ts';
 import { arrivals, steady } from './arrivals.ts';
-import { runLeaseLeaks, runObjectLeaks } from './lease_leaks.ts';
-import { QUICK_TREND, runMemoryGrowth } from './memory_growth.ts';
 import type { HealthyPhase, MemoryManagementResult } from './memory_result.ts';
 import { runOpenLoop } from './open_loop.ts';
-import { PoolSampler } from './pool_sampler.ts';
 import type { RunContext } from './run_context.ts';
 import { seededRandom } from './seeded_random.ts';
 

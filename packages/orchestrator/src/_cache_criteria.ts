@@ -1,11 +1,16 @@
 import type { CacheOptimizationResult } from './cache_result.ts';
 import { type Criterion, type CriterionDefinition, judge } from './criterion.ts';
+import type { CacheProfile } from './profile.ts';
 import { saturationCauses } from './saturation_policy.ts';
 
 const scenario = 'cache';
 
 /** The criteria of scenario 3. */
-export function cacheCriteria({ workload, invalidation }: CacheOptimizationResult): Criterion[] {
+export function cacheCriteria(
+  { workload, invalidation }: CacheOptimizationResult,
+  profile: CacheProfile,
+): Criterion[] {
+  const skipped = profile.reducedTo;
   const requests = workload?.offered ?? 0;
   const define = (
     definition: Omit<CriterionDefinition, 'scenario' | 'hostSensitive'> & {
@@ -24,6 +29,7 @@ export function cacheCriteria({ workload, invalidation }: CacheOptimizationResul
         minSamples: 1000,
       }),
       {
+        skipped,
         measured: workload === null ? null : 100 * workload.hitRatio,
         samples: requests,
         note:
@@ -44,6 +50,7 @@ export function cacheCriteria({ workload, invalidation }: CacheOptimizationResul
         minSamples: 1000,
       }),
       {
+        skipped,
         measured: workload === null ? null : workload.response.mean,
         samples: requests,
         saturation: workload === null ? [] : saturationCauses(workload.evidence, 0.5),
@@ -72,7 +79,8 @@ export function cacheCriteria({ workload, invalidation }: CacheOptimizationResul
     judge(
       define({
         id: 'cache-stale-reads',
-        metric: 'old values given out after their invalidation had returned, on either node',
+        metric:
+          'old values given out: here after the invalidation returned, on the other node once told',
         statistic: 'count',
         op: '=',
         threshold: 0,
@@ -82,6 +90,22 @@ export function cacheCriteria({ workload, invalidation }: CacheOptimizationResul
         measured:
           invalidation === null ? null : invalidation.staleHere + invalidation.staleElsewhere,
         samples: invalidation === null ? 0 : 2 * invalidation.keys,
+      },
+    ),
+    judge(
+      define({
+        id: 'cache-coherence',
+        metric: 'from the invalidation until the other node gave out no old value',
+        statistic: 'last batch',
+        op: '<',
+        // The bound of staleness that the cache promises even without a word from Redis (maxStalenessMs).
+        threshold: 1000,
+        unit: 'ms',
+        hostSensitive: true,
+      }),
+      {
+        measured: invalidation === null ? null : (invalidation.coherentAfterMs ?? 5000),
+        samples: invalidation === null ? 0 : 1,
       },
     ),
     judge(

@@ -5,15 +5,15 @@ import {
   OverloadedError,
   ResourceUsageOptimizer,
 } from '@fynlo/resource-optimizer';
+import { HostMonitor } from './_host_monitor.ts';
+import { PoolSampler } from './_pool_sampler.ts';
+import { hostEvidence } from './_saturation_evidence.ts';
 import { arrivals, type LoadSegment, lengthMs, steady } from './arrivals.ts';
-import { HostMonitor } from './host_monitor.ts';
 import { LatencyHistogram } from './latency_histogram.ts';
 import { runOpenLoop } from './open_loop.ts';
-import { PoolSampler } from './pool_sampler.ts';
 import { ProcessMonitor } from './process_monitor.ts';
 import type { ResourcePhase } from './resource_result.ts';
 import type { RunContext } from './run_context.ts';
-import { hostEvidence } from './saturation_evidence.ts';
 import { seededRandom } from './seeded_random.ts';
 
 const MIB = 1024 * 1024;

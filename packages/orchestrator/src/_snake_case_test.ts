@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { snakeCaseKey, toSnakeCase } from './snake_case.ts';
+import { snakeCaseKey, toSnakeCase } from './_snake_case.ts';
 
 describe('toSnakeCase()', () => {
   it.each([

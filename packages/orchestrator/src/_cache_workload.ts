@@ -1,14 +1,14 @@
 import type { CachePerformanceEnhancer } from '@fynlo/cache-enhancer';
 import type { Pool } from '@fynlo/pool-core';
 import { ResourceUsageOptimizer } from '@fynlo/resource-optimizer';
+import { HostMonitor } from './_host_monitor.ts';
+import { hostEvidence } from './_saturation_evidence.ts';
 import { arrivals, lengthMs, ramp, steady } from './arrivals.ts';
 import type { CacheWorkloadResult, HitRatioMoment } from './cache_result.ts';
-import { HostMonitor } from './host_monitor.ts';
 import { LatencyHistogram } from './latency_histogram.ts';
 import { runOpenLoop } from './open_loop.ts';
 import { ProcessMonitor } from './process_monitor.ts';
 import type { RunContext } from './run_context.ts';
-import { hostEvidence } from './saturation_evidence.ts';
 import { seededRandom } from './seeded_random.ts';
 import { zipf } from './zipf.ts';
 
@@ -44,7 +44,7 @@ export async function runCacheWorkload(
 
   const resources = new ResourceUsageOptimizer({ act: false, sampleIntervalMs: 250 });
   const detachPool = resources.attach(pool, 'cache-loader');
-  const detachCache = resources.attachCache({ hitRatio: () => cache.getCacheMetrics().hitRatio });
+  const detachCache = resources.attachCache(cache);
   resources.start();
   const unwatch = context.recorder.watch({
     scenario: 'cache',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { HostMonitor } from './host_monitor.ts';
+import { HostMonitor } from './_host_monitor.ts';
 
 describe('HostMonitor', () => {
   it('sees the CPU that this process burns', () => {

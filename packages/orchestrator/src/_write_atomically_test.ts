@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { writeAtomically } from './write_atomically.ts';
+import { writeAtomically } from './_write_atomically.ts';
 
 let dir: string;
 beforeEach(async () => {

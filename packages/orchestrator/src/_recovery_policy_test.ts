@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recoveryOf } from './recovery_policy.ts';
+import { recoveryOf } from './_recovery_policy.ts';
 
 /** One success each 10 ms: 100 a second. */
 function every10ms(from: number, to: number): number[] {

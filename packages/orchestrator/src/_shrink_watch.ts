@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Pool } from '@fynlo/pool-core';
-import type { PoolSample, PoolSampler } from './pool_sampler.ts';
+import type { PoolSample, PoolSampler } from './_pool_sampler.ts';
 import type { RunContext } from './run_context.ts';
 import { timeToShrink } from './scaling_quality_policy.ts';
 import type { ShrinkResult } from './scaling_result.ts';

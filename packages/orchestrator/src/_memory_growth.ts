@@ -86,9 +86,8 @@ function fillCache(entries: number): { bytes(): number; shrink(toBytes: number):
   return {
     bytes: () => values.length * ENTRY,
     shrink: (toBytes) => {
-      const before = values.length;
-      values.length = Math.min(before, Math.floor(toBytes / ENTRY));
-      return (before - values.length) * ENTRY;
+      values.length = Math.min(values.length, Math.floor(toBytes / ENTRY));
+      return values.length * ENTRY;
     },
   };
 }

@@ -1,5 +1,6 @@
+import type { HostLimits } from './_host_limits.ts';
 import { type Criterion, judge } from './criterion.ts';
-import type { HostLimits } from './host_limits.ts';
+import type { ResourceProfile } from './profile.ts';
 import type { ResourceOptimizationResult, ResourcePhase } from './resource_result.ts';
 import { saturationCauses } from './saturation_policy.ts';
 
@@ -11,7 +12,9 @@ export function resourceCriteria(
   limits: HostLimits,
   /** Highest RSS of the whole run so far, MiB. */
   peakRssMb: number,
+  profile: ResourceProfile,
 ): Criterion[] {
+  const skipped = profile.reducedTo;
   const phase = result.phases.find((p) => p.optimizer === 'with');
   const without = result.phases.find((p) => p.optimizer === 'without');
   const saturation = phase === undefined ? [] : saturationCauses(phase.evidence);
@@ -30,6 +33,7 @@ export function resourceCriteria(
         hostSensitive: false,
       },
       {
+        skipped,
         measured:
           phase === undefined
             ? null
@@ -53,6 +57,7 @@ export function resourceCriteria(
         hostSensitive: true,
       },
       {
+        skipped,
         measured: phase === undefined ? null : phase.usage.cpuPercentOfOneCore / limits.cores,
         samples: phase === undefined ? 0 : 1,
         saturation,
@@ -75,6 +80,7 @@ export function resourceCriteria(
         minSamples: 50,
       },
       {
+        skipped,
         measured:
           phase === undefined || phase.steadyReuse === null ? null : 100 * phase.steadyReuse,
         samples: phase?.steadyAcquires ?? 0,
@@ -93,6 +99,7 @@ export function resourceCriteria(
         hostSensitive: true,
       },
       {
+        skipped,
         measured: phase === undefined ? null : phase.usage.gc.pause.p99,
         samples: phase?.usage.gc.collections ?? 0,
         saturation,

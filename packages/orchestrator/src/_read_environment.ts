@@ -5,10 +5,10 @@ import { cpus, loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Redis } from 'ioredis';
 import pg from 'pg';
+import { hostLimits } from './_host_limits.ts';
 import type { ServerFacts } from './capabilities.ts';
 import type { EnvironmentReport, PostgresReport, RedisReport } from './environment_report.ts';
 import { UnfitEnvironmentError } from './errors.ts';
-import { hostLimits } from './host_limits.ts';
 
 /** Seconds are enough to tell "slow" from "not there", and little enough to wait for at the prompt. */
 const CONNECT_TIMEOUT_MS = 5000;

@@ -9,7 +9,7 @@ import {
   ref,
   TIMESTAMP,
   text,
-} from './json_schema.ts';
+} from './_json_schema.ts';
 
 const VERDICT: JsonSchema = {
   type: 'string',

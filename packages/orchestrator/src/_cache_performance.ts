@@ -1,9 +1,9 @@
 import { CachePerformanceEnhancer } from '@fynlo/cache-enhancer';
 import { Pool } from '@fynlo/pool-core';
 import { Redis } from 'ioredis';
-import { runInvalidation } from './cache_invalidation.ts';
+import { runInvalidation } from './_cache_invalidation.ts';
+import { runCacheWorkload } from './_cache_workload.ts';
 import type { CacheOptimizationResult } from './cache_result.ts';
-import { runCacheWorkload } from './cache_workload.ts';
 import type { RunContext } from './run_context.ts';
 
 /** What an entry costs in process beside its value: key, record, place in the eviction queues. */

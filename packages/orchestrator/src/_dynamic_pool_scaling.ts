@@ -1,16 +1,16 @@
 import { Pool } from '@fynlo/pool-core';
+import { PoolSampler } from './_pool_sampler.ts';
+import { loadOf, runScalingLevel } from './_scaling_level.ts';
+import { ServerActivity } from './_server_activity.ts';
+import { watchShrink } from './_shrink_watch.ts';
 import { rateAt } from './arrivals.ts';
-import { PoolSampler } from './pool_sampler.ts';
 import type { RunContext } from './run_context.ts';
-import { loadOf, runScalingLevel } from './scaling_level.ts';
 import { scalingQuality } from './scaling_quality_policy.ts';
 import type {
   DynamicPoolScalingResult,
   ScalingLevelResult,
   ShrinkResult,
 } from './scaling_result.ts';
-import { ServerActivity } from './server_activity.ts';
-import { watchShrink } from './shrink_watch.ts';
 
 /**
  * Scenario 1: users come, take a connection, open a transaction, read a row, think, commit and go. Their number rises
@@ -19,7 +19,7 @@ import { watchShrink } from './shrink_watch.ts';
  */
 export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPoolScalingResult> {
   const { profile, signal } = context;
-  const { minConnections, maxConnections, idleTimeoutMs, levels } = profile.scaling;
+  const { minConnections, maxConnections, idleTimeoutMs, tuning, levels } = profile.scaling;
   const frame = { name: 'scaling' as const, startedAt: Date.now() };
   const begun = performance.now();
   const applicationName = `fynlo-scaling-${context.table.schema}`;
@@ -28,6 +28,7 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
     connectionString: context.databaseUrl,
     application_name: applicationName,
     ...settings,
+    tuning,
   });
   pool.on('error', () => undefined);
   const activity = new ServerActivity(
@@ -76,11 +77,11 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
     ...frame,
     tookMs: performance.now() - begun,
     partial: signal.aborted,
-    settings,
+    settings: { ...settings, ...tuning },
     levels: results,
     shrink,
     quality,
-    scalingEvents: pool.manager.scalingEvents(),
+    scalingEvents: pool.scalingEvents(),
     connectsWasted: Math.max(0, stats.created - (quality?.peakLeased ?? 0)),
     totalConnects: stats.created,
     connectMs: stats.create,

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { CachePerformanceEnhancer } from '@fynlo/cache-enhancer';
 import type { InvalidationResult } from './cache_result.ts';
 import type { RunContext } from './run_context.ts';
@@ -28,15 +29,24 @@ export async function runInvalidation(
     await here.invalidate({ keys: batch });
   }
   const tookMs = performance.now() - startedAt;
-  // Both begin to read in the same turn of the event loop, without a pause that would let news arrive first.
-  const last = keys.slice(-invalidationBatch);
-  const [lastHere, lastElsewhere] = await Promise.all([read(here, last), read(elsewhere, last)]);
-  const stale = (versions: readonly number[]): number => versions.filter((v) => v !== 2).length;
-  let staleHere = stale(lastHere);
-  let staleElsewhere = stale(lastElsewhere);
-  for (const batch of batches(keys.slice(0, -invalidationBatch), invalidationBatch)) {
-    context.signal.throwIfAborted();
+  const invalidatedAt = performance.now();
+  // Every key, at once, by the cache that invalidated: here the old value is gone before the call returns.
+  let staleHere = 0;
+  for (const batch of batches(keys, invalidationBatch)) {
     staleHere += stale(await read(here, batch));
+  }
+  // The other node is told by Redis, a moment later; the last keys are the last to arrive.
+  const last = keys.slice(-invalidationBatch);
+  let coherentAfterMs: number | null = null;
+  while (coherentAfterMs === null && performance.now() - invalidatedAt < 5000) {
+    context.signal.throwIfAborted();
+    if (stale(await read(elsewhere, last)) === 0)
+      coherentAfterMs = performance.now() - invalidatedAt;
+    else await sleep(1, undefined, { signal: context.signal });
+  }
+  let staleElsewhere = 0;
+  for (const batch of batches(keys, invalidationBatch)) {
+    context.signal.throwIfAborted();
     staleElsewhere += stale(await read(elsewhere, batch));
   }
   return {
@@ -46,8 +56,11 @@ export async function runInvalidation(
     keysPerSecond: (1000 * invalidations) / tookMs,
     staleHere,
     staleElsewhere,
+    coherentAfterMs,
   };
 }
+
+const stale = (versions: readonly number[]): number => versions.filter((v) => v !== 2).length;
 
 function* batches(keys: readonly string[], size: number): Generator<string[]> {
   for (let from = 0; from < keys.length; from += size) yield keys.slice(from, from + size);

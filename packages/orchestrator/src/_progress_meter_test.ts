@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ProgressMeter } from './_progress_meter.ts';
 import type { ProgressEvent } from './progress.ts';
-import { ProgressMeter } from './progress_meter.ts';
 
 describe('ProgressMeter', () => {
   it('goes from 0 to 100 over the scenarios chosen, and never back', () => {

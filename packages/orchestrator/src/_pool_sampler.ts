@@ -1,6 +1,6 @@
 import type { ObservablePool, PoolStats } from '@fynlo/pool-core/contract';
+import type { ServerActivity } from './_server_activity.ts';
 import type { SizeSample } from './scaling_quality_policy.ts';
-import type { ServerActivity } from './server_activity.ts';
 
 /** One look at pool and server. */
 export interface PoolSample extends SizeSample {

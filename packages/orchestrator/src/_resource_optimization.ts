@@ -1,6 +1,6 @@
 import { Pool } from '@fynlo/pool-core';
 import { ResourceUsageOptimizer } from '@fynlo/resource-optimizer';
-import { runResourcePhase } from './resource_phase.ts';
+import { runResourcePhase } from './_resource_phase.ts';
 import type {
   ResourceComparison,
   ResourceOptimizationResult,

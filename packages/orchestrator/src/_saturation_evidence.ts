@@ -1,5 +1,5 @@
-import type { HostLimits } from './host_limits.ts';
-import type { HostUsage } from './host_monitor.ts';
+import type { HostLimits } from './_host_limits.ts';
+import type { HostUsage } from './_host_monitor.ts';
 import type { ProcessUsage } from './process_monitor.ts';
 import type { HostEvidence } from './saturation_policy.ts';
 
