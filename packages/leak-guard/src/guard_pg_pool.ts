@@ -1,6 +1,6 @@
 import type { EvictablePool, ObservablePool } from '@fynlo/pool-core/contract';
+import { PgPoolAdapter } from './_pg_pool_adapter.ts';
 import { InvalidOptionError, UnsupportedError } from './errors.ts';
-import { PgPoolAdapter } from './pg_pool_adapter.ts';
 import type { PgPoolLike } from './pg_shapes.ts';
 
 export interface GuardPgPoolOptions {

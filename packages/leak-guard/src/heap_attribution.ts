@@ -8,7 +8,7 @@
  * @module
  */
 import { fileURLToPath } from 'node:url';
-import { withInspector } from './inspector_session.ts';
+import { withInspector } from './_inspector_session.ts';
 
 /** A function and what it allocated that is still there. */
 export interface Culprit {

@@ -6,10 +6,10 @@
 import { readdir, rm, stat, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writeHeapSnapshot } from 'node:v8';
+import { availableMemoryBytes } from './_memory_limit_reading.ts';
+import { refuseSnapshot, type SnapshotRefusal } from './_snapshot_policy.ts';
 import type { Clock } from './clock.ts';
-import { availableMemoryBytes } from './memory_limit_reading.ts';
 import type { ResolvedSnapshotOptions } from './options.ts';
-import { refuseSnapshot, type SnapshotRefusal } from './snapshot_policy.ts';
 
 /** The file, or why there is none. */
 export type SnapshotOutcome =

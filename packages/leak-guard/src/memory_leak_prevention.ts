@@ -1,11 +1,13 @@
+import { GcWatch, type MemoryFloor } from './_gc_watch.ts';
+import { collectGarbage } from './_inspector_session.ts';
+import { LeaseGuard } from './_lease_guard.ts';
+import { heapLimitBytes, processLimitBytes } from './_memory_limit_reading.ts';
+import { MemoryMonitor } from './_memory_monitor.ts';
+import { prevent } from './_prevention.ts';
+import { TypedEvents } from './_typed_events.ts';
 import { CacheRegistry, type RegisteredCache } from './cache_registry.ts';
-import { GcWatch, type MemoryFloor } from './gc_watch.ts';
 import { sampleGrowth } from './heap_attribution.ts';
 import { HeapSnapshots } from './heap_snapshot.ts';
-import { collectGarbage } from './inspector_session.ts';
-import { LeaseGuard } from './lease_guard.ts';
-import { heapLimitBytes, processLimitBytes } from './memory_limit_reading.ts';
-import { MemoryMonitor } from './memory_monitor.ts';
 import { ObjectTracker, type Tracker } from './object_tracker.ts';
 import {
   type MemoryLeakPreventionOptions,
@@ -13,10 +15,8 @@ import {
   resolveOptions,
 } from './options.ts';
 import type { GuardedPool } from './pool_attachment.ts';
-import { prevent } from './prevention.ts';
 import type { LeakGuardEvents, LeakReport, MemoryStats, PreventionResult } from './report.ts';
 import { type ProbeOptions, type ProbeResult, probe } from './soft_probe.ts';
-import { TypedEvents } from './typed_events.ts';
 
 const MB = 1_048_576;
 /** How long `triggerLeakPrevention()` waits for reclaims under way. */

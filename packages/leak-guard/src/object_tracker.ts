@@ -3,8 +3,9 @@
  *
  * @module
  */
+
+import { LeakBook } from './_leak_book.ts';
 import type { AcquireSite, SiteSampler } from './acquire_site.ts';
-import { LeakBook } from './leak_book.ts';
 import type { LostObject } from './report.ts';
 
 /** Says that the object was given back in order. */

@@ -12,7 +12,7 @@ import { InvalidOptionError } from './errors.ts';
  */
 export type LeakLevel = 'disabled' | 'simple' | 'advanced' | 'paranoid';
 
-/** When memory that grows is called a leak. The defaults are those of the seeded simulation in `memory_policy_test.ts`. */
+/** When memory that grows is called a leak. The defaults are those of the seeded simulation in `_memory_policy_test.ts`. */
 export interface TrendOptions {
   /** Points judged at a time. @default 40, range 8..200 */
   readonly windowPoints?: number;
@@ -61,7 +61,7 @@ export interface MemoryLeakPreventionOptions {
   readonly stackFrames?: number;
   /** `proven` takes back leases that nobody can reach any more; `off` only reports them. @default 'proven' */
   readonly reclaim?: 'proven' | 'off';
-  /** How a major collection is brought about: see `soft_probe.ts`; `full` stops the world, `off` waits for natural ones. @default 'soft' */
+  /** How a major collection is brought about: see `_soft_probe.ts`; `full` stops the world, `off` waits for natural ones. @default 'soft' */
   readonly probe?: 'soft' | 'full' | 'off';
   /** Loop stalls that probes may cause while nobody waits for a connection, ms per minute. @default 100, range 0..60000 */
   readonly probeStallMsPerMinute?: number;

@@ -9,8 +9,9 @@ import type {
   ObservablePool,
   PoolObserver,
 } from '@fynlo/pool-core/contract';
+import { LeaseLedger, type LeaseRecord } from './_lease_ledger.ts';
 import type { CapturedSite, SiteSampler } from './acquire_site.ts';
-import { LeaseLedger, type LeaseRecord } from './lease_ledger.ts';
+import type { Clock, Timer } from './clock.ts';
 import type { LeakedLease, ReclaimOutcome } from './report.ts';
 
 /** A pool the guard can watch; with `reclaim` it can also act. */
@@ -37,6 +38,7 @@ export interface LeaseObserver extends PoolObserver {
 /** What the guard does with the news of a pool. */
 export interface AttachmentListener {
   readonly sampler: SiteSampler;
+  readonly clock: Clock;
   /** Guard time, ms. */
   now(): number;
   /** An armed lease is back, or its connection is gone. */
@@ -47,6 +49,18 @@ export interface AttachmentListener {
 /** An acquire that never ends must not be remembered for ever. */
 const MOST_PENDING_SITES = 10_000;
 
+/**
+ * A pool tells `destroyed` when the connection is closed, which takes a round trip: a reclaimed connection that is neither
+ * told destroyed nor acquired again within this time has been returned.
+ */
+const CLOSING_MS = 1_000;
+
+interface Reclaim {
+  readonly leak: LeakedLease;
+  /** Runs once the lease has ended. */
+  closing: Timer | undefined;
+}
+
 export class PoolAttachment {
   readonly name: string;
   readonly pool: GuardedPool;
@@ -55,7 +69,7 @@ export class PoolAttachment {
   /** Stacks of acquires that are not answered yet. */
   readonly #sites = new Map<number, CapturedSite>();
   /** Leaks whose connections the pool is taking back, by lease. */
-  readonly #reclaiming = new Map<number, LeakedLease>();
+  readonly #reclaiming = new Map<number, Reclaim>();
   #unobserve: (() => void) | undefined;
   #acquires = 0;
 
@@ -88,6 +102,7 @@ export class PoolAttachment {
     const open = [...this.ledger.records()];
     this.ledger.clear();
     this.#sites.clear();
+    for (const { closing } of this.#reclaiming.values()) closing?.cancel();
     this.#reclaiming.clear();
     return open;
   }
@@ -96,7 +111,7 @@ export class PoolAttachment {
   reclaim(record: LeaseRecord, leak: LeakedLease): void {
     const { leaseId, site } = record;
     if (this.pool.reclaim === undefined || this.#reclaiming.has(leaseId)) return;
-    this.#reclaiming.set(leaseId, leak);
+    this.#reclaiming.set(leaseId, { leak, closing: undefined });
     const reason = `acquired at ${site?.at ?? 'an unsampled place'}, and nobody can reach it any more`;
     if (!this.pool.reclaim(leaseId, reason)) this.#reclaiming.delete(leaseId);
   }
@@ -131,6 +146,7 @@ export class PoolAttachment {
   #acquired(event: AcquiredEvent, now: CapturedSite | undefined): void {
     const { leaseId, connectionId, label, lease } = event;
     this.#acquires++;
+    if (this.#reclaiming.size > 0) this.#reclaimEnded(connectionId, 'returned');
     const before = this.#sites.size > 0 ? this.#sites.get(leaseId) : undefined;
     if (before !== undefined) this.#sites.delete(leaseId);
     const record = this.ledger.open(leaseId, connectionId);
@@ -147,23 +163,30 @@ export class PoolAttachment {
       this.ledger.close(record);
       if (record.armed) this.#listener.closed(record);
     }
-    // A pool that destroys tells so in the same tick; what is not destroyed by then has been returned.
-    if (this.#reclaiming.has(leaseId)) setImmediate(() => this.#reclaimed(leaseId, 'returned'));
+    const reclaim = this.#reclaiming.get(leaseId);
+    if (reclaim === undefined) return;
+    const { clock } = this.#listener;
+    reclaim.closing ??= clock.setTimeout(() => this.#reclaimed(leaseId, 'returned'), CLOSING_MS);
   }
 
   #destroyed(connectionId: number): void {
-    for (const [leaseId, leak] of this.#reclaiming) {
-      if (leak.connectionId === connectionId) this.#reclaimed(leaseId, 'destroyed');
-    }
+    this.#reclaimEnded(connectionId, 'destroyed');
     const record = this.ledger.get(connectionId);
     this.ledger.forget(connectionId);
     if (record?.armed) this.#listener.closed(record);
   }
 
+  #reclaimEnded(connectionId: number, outcome: ReclaimOutcome): void {
+    for (const [leaseId, { leak }] of this.#reclaiming) {
+      if (leak.connectionId === connectionId) this.#reclaimed(leaseId, outcome);
+    }
+  }
+
   #reclaimed(leaseId: number, outcome: ReclaimOutcome): void {
-    const leak = this.#reclaiming.get(leaseId);
-    if (leak === undefined) return;
+    const reclaim = this.#reclaiming.get(leaseId);
+    if (reclaim === undefined) return;
+    reclaim.closing?.cancel();
     this.#reclaiming.delete(leaseId);
-    this.#listener.reclaimed(leak, outcome);
+    this.#listener.reclaimed(reclaim.leak, outcome);
   }
 }

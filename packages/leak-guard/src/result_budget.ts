@@ -7,8 +7,9 @@
  *
  * @module
  */
+
+import { type PgQueryClass, type Portion, PortionedQuery } from './_portioned_query.ts';
 import { InvalidOptionError, ResultTooLargeError, UnsupportedError } from './errors.ts';
-import { type PgQueryClass, type Portion, PortionedQuery } from './portioned_query.ts';
 
 export interface ResultBudgetOptions {
   /** Rows that one result, or one portion, may have. @default Infinity, from 1 */

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { nextRequestRows } from './_portion_policy.ts';
 import { ResultTooLargeError } from './errors.ts';
-import { nextRequestRows } from './portion_policy.ts';
 import { resultBudget } from './result_budget.ts';
 
 let client: pg.Client;

@@ -9,8 +9,8 @@
  * @module
  */
 import { MessageChannel } from 'node:worker_threads';
-import { collectGarbage } from './inspector_session.ts';
-import { onNextMajorCollection } from './major_collection.ts';
+import { collectGarbage } from './_inspector_session.ts';
+import { onNextMajorCollection } from './_major_collection.ts';
 
 export interface ProbeResult {
   /** What was used in the end. */

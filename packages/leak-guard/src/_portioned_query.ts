@@ -4,7 +4,7 @@
  * @module
  */
 import type { EventEmitter } from 'node:events';
-import { isExceeded, isFull, nextRequestRows } from './portion_policy.ts';
+import { isExceeded, isFull, nextRequestRows } from './_portion_policy.ts';
 
 /** What pg's `Connection` is asked for. */
 interface PgConnection {

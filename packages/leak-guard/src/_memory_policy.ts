@@ -7,9 +7,10 @@
  *
  * @module
  */
+
+import { findTrend, mannKendall, type TrendPoint, withoutLoad } from './_trend_policy.ts';
 import type { ResolvedTrendOptions } from './options.ts';
 import type { MemoryTrend, MemoryVerdict } from './report.ts';
-import { findTrend, mannKendall, type TrendPoint, withoutLoad } from './trend_policy.ts';
 
 export interface FloorPoint {
   /** Monotonic, ms. */

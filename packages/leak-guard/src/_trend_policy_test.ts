@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { findTrend, mannKendall, type TrendPoint, theilSen, withoutLoad } from './trend_policy.ts';
+import { findTrend, mannKendall, type TrendPoint, theilSen, withoutLoad } from './_trend_policy.ts';
 
 const series = (
   n: number,

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { judgeLease, type LeaseFacts, type LeaseVerdict } from './verdict_policy.ts';
+import { judgeLease, type LeaseFacts, type LeaseVerdict } from './_verdict_policy.ts';
 
 const YOUNG: LeaseFacts = {
   heldMs: 10,

@@ -1,11 +1,11 @@
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { beforeEach, expect, test } from 'vitest';
+import type { MemoryFloor } from './_gc_watch.ts';
+import { MemoryMonitor, type MemoryMonitorDependencies } from './_memory_monitor.ts';
+import { TypedEvents } from './_typed_events.ts';
 import { CacheRegistry } from './cache_registry.ts';
-import type { MemoryFloor } from './gc_watch.ts';
-import { MemoryMonitor, type MemoryMonitorDependencies } from './memory_monitor.ts';
 import { resolveOptions } from './options.ts';
 import type { LeakGuardEvents, MemoryLeak } from './report.ts';
-import { TypedEvents } from './typed_events.ts';
 
 const MB = 1_048_576;
 const INTERVAL_MS = 30_000;

@@ -1,6 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
+import { type PreventionSteps, prevent } from './_prevention.ts';
 import { CacheRegistry } from './cache_registry.ts';
-import { type PreventionSteps, prevent } from './prevention.ts';
 
 let caches: CacheRegistry;
 let steps: PreventionSteps;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { refuseSnapshot, type SnapshotFacts, type SnapshotRefusal } from './snapshot_policy.ts';
+import { refuseSnapshot, type SnapshotFacts, type SnapshotRefusal } from './_snapshot_policy.ts';
 
 const OPTIONS = {
   directory: '/x',

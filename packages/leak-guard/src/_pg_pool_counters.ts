@@ -4,7 +4,7 @@
  * @module
  */
 import type { DestroyReason, PoolStats } from '@fynlo/pool-core/contract';
-import { DurationHistogram } from './duration_histogram.ts';
+import { DurationHistogram } from './_duration_histogram.ts';
 import type { PgPoolLike } from './pg_shapes.ts';
 
 /** All counts are of the times when somebody observed the pool. */

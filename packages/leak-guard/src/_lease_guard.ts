@@ -3,17 +3,18 @@
  *
  * @module
  */
+
+import { LeakBook } from './_leak_book.ts';
+import type { LeaseRecord } from './_lease_ledger.ts';
+import { decideProbe } from './_probe_policy.ts';
+import { StallBudget } from './_stall_budget.ts';
+import type { TypedEvents } from './_typed_events.ts';
+import { judgeLease, type LeaseVerdict } from './_verdict_policy.ts';
 import { SiteSampler } from './acquire_site.ts';
-import { LeakBook } from './leak_book.ts';
-import type { LeaseRecord } from './lease_ledger.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type AttachmentListener, type GuardedPool, PoolAttachment } from './pool_attachment.ts';
-import { decideProbe } from './probe_policy.ts';
 import type { HeldLease, LeakedLease, LeakGuardEvents, Origin, ReclaimOutcome } from './report.ts';
 import type { ProbeResult } from './soft_probe.ts';
-import { StallBudget } from './stall_budget.ts';
-import type { TypedEvents } from './typed_events.ts';
-import { judgeLease, type LeaseVerdict } from './verdict_policy.ts';
 
 export interface LeaseGuardDependencies {
   readonly options: ResolvedOptions;
@@ -69,6 +70,7 @@ export class LeaseGuard {
     this.sampler = new SiteSampler(deps.options.level, deps.options.stackFrames);
     this.#listener = {
       sampler: this.sampler,
+      clock: deps.options.clock,
       now: () => this.#now,
       closed: (record) => this.#closed(record),
       reclaimed: (leak, outcome) => this.#reclaimEnded(leak, outcome),

@@ -5,11 +5,11 @@ import type {
   ObservablePool,
   PoolStats,
 } from '@fynlo/pool-core/contract';
+import { PgPoolCounters } from './_pg_pool_counters.ts';
+import { type Checkout, type PgConnect, patchPgPool } from './_pg_pool_patch.ts';
+import { isBusy, whenQuiet } from './_pg_wire.ts';
 import { leaseOf } from './pg_client_lease.ts';
-import { PgPoolCounters } from './pg_pool_counters.ts';
-import { type Checkout, type PgConnect, patchPgPool } from './pg_pool_patch.ts';
 import type { PgClientLike, PgPoolLike, PgRelease } from './pg_shapes.ts';
-import { isBusy, whenQuiet } from './pg_wire.ts';
 import type { LeaseObserver } from './pool_attachment.ts';
 
 /** What is known of one connection. It refers to the client, never to a lease: that belongs to its holder alone. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { LeaseLedger } from './lease_ledger.ts';
+import { LeaseLedger } from './_lease_ledger.ts';
 
 test('open leases are listed until they are closed', () => {
   const ledger = new LeaseLedger('main');

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { decideProbe, type ProbeDecision, type ProbeFacts } from './probe_policy.ts';
+import { decideProbe, type ProbeDecision, type ProbeFacts } from './_probe_policy.ts';
 
 const CALM: ProbeFacts = {
   now: 1_000_000,

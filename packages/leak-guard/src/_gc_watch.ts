@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { onNextMajorCollection } from './major_collection.ts';
+import { onNextMajorCollection } from './_major_collection.ts';
 import { probeHeldBytes } from './soft_probe.ts';
 
 /** The least memory seen right after a major collection. */

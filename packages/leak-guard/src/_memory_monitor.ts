@@ -3,15 +3,16 @@
  *
  * @module
  */
+
+import type { MemoryFloor } from './_gc_watch.ts';
+import { MemoryJudge, worse } from './_memory_policy.ts';
+import type { TypedEvents } from './_typed_events.ts';
 import type { CacheRegistry } from './cache_registry.ts';
 import type { Clock } from './clock.ts';
-import type { MemoryFloor } from './gc_watch.ts';
 import type { Culprit } from './heap_attribution.ts';
 import type { SnapshotOutcome } from './heap_snapshot.ts';
-import { MemoryJudge, worse } from './memory_policy.ts';
 import type { ResolvedOptions } from './options.ts';
 import type { LeakGuardEvents, MemoryReport, MemoryTrend, MemoryVerdict } from './report.ts';
-import type { TypedEvents } from './typed_events.ts';
 
 type Kind = 'heap' | 'off-heap';
 

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type FloorPoint, MemoryJudge, worse } from './memory_policy.ts';
+import { type FloorPoint, MemoryJudge, worse } from './_memory_policy.ts';
 import { resolveOptions } from './options.ts';
 import type { MemoryTrend, MemoryVerdict } from './report.ts';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DurationHistogram } from './duration_histogram.ts';
+import { DurationHistogram } from './_duration_histogram.ts';
 
 test('an empty histogram is all zero', () => {
   expect(new DurationHistogram().summary()).toEqual({
