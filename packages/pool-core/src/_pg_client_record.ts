@@ -22,6 +22,18 @@ export function recordOf(client: pg.Client): ClientRecord | undefined {
   return (client as unknown as { [RECORD]?: ClientRecord })[RECORD];
 }
 
+/** Attaches the record, and what `await using client = await pool.connect()` asks for. */
 export function keepRecord(record: ClientRecord): void {
   Object.defineProperty(record.client, RECORD, { value: record });
+  Object.defineProperty(record.client, Symbol.asyncDispose, {
+    configurable: true,
+    // Read when the scope begins, called when it ends: by then the client may be somebody else's.
+    get(this: pg.PoolClient): () => Promise<void> {
+      const { release } = this;
+      const leaseId = record.entry?.leaseId;
+      return async () => {
+        if (leaseId !== undefined && record.entry?.leaseId === leaseId) await release();
+      };
+    },
+  });
 }

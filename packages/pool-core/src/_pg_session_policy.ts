@@ -52,7 +52,7 @@ const SET_CONFIG = /set_config\s*\(\s*(?:'([^']+)')?[^;]*?,\s*([^,;()]+?)\s*\)/g
 const LITERALLY_TRUE = /^'?t(?:rue)?'?(?:::bool(?:ean)?)?$/i;
 const LISTEN = begin(String.raw`listen\s`);
 const TEMP =
-  /\b(?:create|into)\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?temp(?:orary)?\b|\bpg_temp\s*\./i;
+  /\b(?:create|into)\s+(?:or\s+replace\s+)?(?:(?:local|global)\s+)?temp(?:orary)?\b|\bcreate\b[^;]{0,200}?\bpg_temp\s*\./i;
 const ADVISORY = /\badvisory_lock|pg_(?:try_)?advisory_lock(?:_shared)?\s*\(/i;
 const HOLD = /\bdeclare\b[\s\S]*?\bwith\s+hold\b/i;
 const PREPARE = begin(String.raw`prepare\s+(?!transaction\b)(${NAME})`);

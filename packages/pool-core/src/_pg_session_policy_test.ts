@@ -34,6 +34,7 @@ describe('tracesOf', () => {
     'prepare transaction $$x$$',
     'select temperature from prepared_meals',
     'unlisten *',
+    "select to_regclass('pg_temp.t')",
     'select 1 -- set x = 1',
   ];
   test.each(clean)('sees nothing in %j', (text) => {

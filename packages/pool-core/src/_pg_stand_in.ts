@@ -19,6 +19,9 @@ const ALLOWED_AFTERWARDS: ReadonlySet<PropertyKey> = new Set([
   'emit',
 ]);
 
+/** Each stand-in has its own. */
+const OWN: ReadonlySet<PropertyKey> = new Set(['constructor', 'release', Symbol.asyncDispose]);
+
 const classes = new WeakMap<object, StandInClass>();
 
 /**
@@ -42,11 +45,16 @@ export function standInFor(
     return giveBack(error);
   };
   Object.defineProperty(standIn, 'release', { value: release, writable: true, enumerable: false });
+  const dispose = async (): Promise<void> => {
+    if (!isOver(standIn)) await release();
+  };
+  Object.defineProperty(standIn, Symbol.asyncDispose, { value: dispose, enumerable: false });
   return standIn as pg.PoolClient & { readonly release: Release };
 }
 
 /** Set by each class for its own instances. */
 let over: (standIn: object) => void = () => {};
+let isOver: (standIn: object) => boolean = () => true;
 
 abstract class Held {
   #client: pg.Client;
@@ -57,6 +65,7 @@ abstract class Held {
     over = (standIn) => {
       (standIn as Held).#over = true;
     };
+    isOver = (standIn) => (standIn as Held).#over;
   }
 
   constructor(client: pg.Client, leaseId: number) {
@@ -82,7 +91,7 @@ function makeClass(sample: pg.Client, prototype: object): StandInClass {
   const members = new Map<PropertyKey, PropertyDescriptor>();
   for (let level: object | null = sample; level !== null && level !== Object.prototype; ) {
     for (const key of Reflect.ownKeys(level)) {
-      if (key === 'constructor' || key === 'release' || members.has(key)) continue;
+      if (OWN.has(key) || members.has(key)) continue;
       const descriptor = Object.getOwnPropertyDescriptor(level, key);
       if (descriptor !== undefined) members.set(key, descriptor);
     }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AsyncResource } from 'node:async_hooks';
 import pg from 'pg';
 import { requestCancel } from './_pg_cancel.ts';
 import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
@@ -117,8 +118,8 @@ export class Pool
   readonly #counts: SessionCounts;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   #atFrontDoor = false;
-  /** The waiter that the last `connect()` queued; undefined when it was served at once. */
-  #queued: ConnectWaiter | undefined;
+  /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
+  #queueing: ((waiter: ConnectWaiter) => void) | undefined;
   #end: Promise<void> | undefined;
   #graceMs: number = Number.POSITIVE_INFINITY;
   #noneWaits: (() => void) | undefined;
@@ -218,7 +219,8 @@ export class Pool
   newClient(item: PendingItem): void {
     this.#atFrontDoor = false;
     const resources = this.#resources;
-    this.#queued = undefined;
+    const queueing = this.#queueing;
+    this.#queueing = undefined;
     const entry = resources.tryAcquire();
     if (entry !== undefined) {
       lendNextTick(this.#lender, entry, item.callback);
@@ -227,7 +229,7 @@ export class Pool
     const waiter = new ConnectWaiter(this.#lender, item.callback);
     resources.acquire(waiter);
     waiter.returned();
-    this.#queued = waiter;
+    if (waiter.queued) queueing?.(waiter);
   }
 
   /** Asks for a lease: a connection that is given back by `lease.release()` or `await using`. */
@@ -398,7 +400,8 @@ export class Pool
       given = undefined;
     }
     if (reply !== undefined) {
-      this.#query(text, given, reply);
+      // pg calls back in the context of whoever opened the connection.
+      this.#query(text, given, AsyncResource.bind(reply, 'PG_POOL_QUERY'));
       return undefined;
     }
     return new this.#inside.Promise<unknown>((resolve, reject) => {
@@ -426,6 +429,9 @@ export class Pool
       return;
     }
     let unwatch: (() => void) | undefined;
+    this.#queueing = (waiter) => {
+      unwatch = this.#cancelOnAbort(waiter, signal);
+    };
     this.connect((refusal, client, done) => {
       unwatch?.();
       if (client === undefined) reply(refusal);
@@ -438,8 +444,8 @@ export class Pool
         abortableQueryOnce(client, done, text, values, rules, signal, reply);
       }
     });
-    const queued = this.#queued;
-    if (queued?.queued) unwatch = this.#cancelOnAbort(queued, signal);
+    // Refused before it came to that.
+    this.#queueing = undefined;
   }
 
   // --- the end --------------------------------------------------------------------------------------------------
@@ -518,4 +524,12 @@ function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void 
   options.max = settings.max;
   options.min = settings.floor;
   options.maxUses = settings.maxUses;
+  const { connectionString } = options;
+  if (typeof connectionString !== 'string' || !URL.canParse(connectionString)) return;
+  // Tracers read these here; in a Client, the connection string wins over them anyway.
+  const { hostname, port, pathname, username } = new URL(connectionString);
+  if (hostname !== '') options.host = decodeURIComponent(hostname).replace(/^\[|\]$/g, '');
+  if (port !== '') options.port = Number(port);
+  if (pathname.length > 1) options.database = decodeURIComponent(pathname.slice(1));
+  if (username !== '') options.user = decodeURIComponent(username);
 }
