@@ -1,13 +1,13 @@
-import { AdmissionShare } from './admission_share.ts';
+import { AdmissionShare } from './_admission_share.ts';
+import { LoopTurns } from './_loop_turns.ts';
+import type { ShedConfig, ShedState } from './_shed_policy.ts';
+import { nextShed, OPEN, openShare, refusal } from './_shed_policy.ts';
 import type { Clock, TimerLike } from './clock.ts';
 import type { OverloadReason, Priority } from './errors.ts';
 import { InvalidOptionError, OverloadedError } from './errors.ts';
 import type { LoopReading } from './host_probe.ts';
-import { LoopTurns } from './loop_turns.ts';
 import { loopUtilization } from './metrics.ts';
 import type { PressureLevel } from './pressure_policy.ts';
-import type { ShedConfig, ShedState } from './shed_policy.ts';
-import { nextShed, OPEN, openShare, refusal } from './shed_policy.ts';
 
 /** A queue whose oldest entry's age says whether requests are served in time. */
 export interface WatchedQueue {

@@ -108,6 +108,7 @@ export class GcCounter {
   #observer: PerformanceObserver | undefined;
   readonly #sinceInterval = new GcTally();
   readonly #merged = new GcTally();
+  #windowSummary: GcSummary | undefined;
   #current = new GcTally();
   #previous = new GcTally();
 
@@ -134,16 +135,20 @@ export class GcCounter {
 
   /** Collections since the last rotation but one: one to two rotation periods. */
   window(): GcSummary {
-    this.#merged.clear();
-    this.#merged.merge(this.#previous);
-    this.#merged.merge(this.#current);
-    return this.#merged.summary();
+    if (this.#windowSummary === undefined) {
+      this.#merged.clear();
+      this.#merged.merge(this.#previous);
+      this.#merged.merge(this.#current);
+      this.#windowSummary = this.#merged.summary();
+    }
+    return this.#windowSummary;
   }
 
   /** Forgets the older half of the window; the caller owns the period. */
   rotate(): void {
     [this.#previous, this.#current] = [this.#current, this.#previous];
     this.#current.clear();
+    this.#windowSummary = undefined;
   }
 
   stop(): void {
@@ -154,6 +159,7 @@ export class GcCounter {
   }
 
   #record(entries: readonly PerformanceEntry[]): void {
+    if (entries.length > 0) this.#windowSummary = undefined;
     for (const entry of entries) {
       const { kind: flag } = (entry as PerformanceEntry & { detail: { kind: number } }).detail;
       const kind = KINDS[flag] ?? 'major';

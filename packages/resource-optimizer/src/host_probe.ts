@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { availableParallelism, totalmem } from 'node:os';
 import { performance } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { ReadText } from './cgroup.ts';
-import { parseThrottledMs, readCgroup } from './cgroup.ts';
+import type { ReadText } from './_cgroup.ts';
+import { parseThrottledMs, readCgroup } from './_cgroup.ts';
 import type { CpuLimit } from './cpu_limit.ts';
 import { cpuLimit } from './cpu_limit.ts';
 import type { GcSummary } from './gc_counter.ts';
@@ -165,14 +165,17 @@ class SystemHostProbe implements HostProbe {
     if (Number.isSafeInteger(constrained)) {
       candidates.push({ source: 'runtime constraint', text: String(constrained) });
     }
+    const cpu = cpuLimit(availableParallelism(), group.cpu);
     this.#paths = {
-      ...(group.cpuStatPath !== undefined && { cpuStat: group.cpuStatPath }),
+      // Without a quota nothing is throttled.
+      ...(cpu.source !== 'machine' &&
+        group.cpuStatPath !== undefined && { cpuStat: group.cpuStatPath }),
       ...(group.memoryPressurePath !== undefined && { memoryPressure: group.memoryPressurePath }),
       ...(group.cpuPressurePath !== undefined && { cpuPressure: group.cpuPressurePath }),
     };
     this.#limits = {
       memory: memoryLimit(totalmem(), candidates),
-      cpu: cpuLimit(availableParallelism(), group.cpu),
+      cpu,
     };
     return this.#limits;
   }

@@ -1,5 +1,5 @@
-import type { RecordableHistogram } from 'node:perf_hooks';
-import { createHistogram, performance } from 'node:perf_hooks';
+import type { IntervalHistogram } from 'node:perf_hooks';
+import { monitorEventLoopDelay, performance } from 'node:perf_hooks';
 
 /** How late the event loop's timers fired, in ms. All 0 when it was not monitored. */
 export interface LoopDelayReading {
@@ -8,54 +8,65 @@ export interface LoopDelayReading {
   readonly maxMs: number;
 }
 
-/** 20 wake-ups a second cost 0.2 % of a core when idle; a stall is seen up to this much shorter than it was. */
+/** 20 native wake-ups a second cost 0.1 % of a core when idle; a stall may read this much shorter than it was. */
 const RESOLUTION_MS = 50;
+/** By then the monitor has fired at least once after a reset. */
+const GUARD_MS = 2 * RESOLUTION_MS;
 
 /**
- * Measures how late the loop is. Not perf_hooks' `monitorEventLoopDelay`: its `reset()` also forgets when its timer last fired,
- * so a stall during which a sample falls due is lost whenever the sample's timer comes first. Here what is late at the
- * moment of reading counts, and is not counted again.
+ * Measures how late the loop is, by intervals. perf_hooks' monitor alone would lose stalls at the seams: its `reset()` also
+ * forgets when it last fired, so nothing that begins before it fires again is recorded. One timer of our own per
+ * interval watches over that gap. (Read it from an immediate: of two timers that a stall made due, ours may be the first.)
  */
 export class LoopDelay {
-  readonly #histogram: RecordableHistogram = createHistogram({
-    lowest: 1,
-    highest: 3600e6,
-    figures: 2,
-  });
-  #timer: NodeJS.Timeout | undefined;
-  #lastMs = 0;
+  #monitor: IntervalHistogram | undefined;
+  #guard: NodeJS.Timeout | undefined;
+  #guardDueMs = 0;
+  #guardLateMs = 0;
 
   start(): void {
-    if (this.#timer !== undefined) return;
-    this.#lastMs = performance.now();
-    this.#timer = setInterval(() => this.#record(), RESOLUTION_MS).unref();
+    if (this.#monitor !== undefined) return;
+    this.#monitor = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+    this.#monitor.enable();
+    this.#watchGap();
   }
 
   read(): LoopDelayReading {
-    if (this.#timer !== undefined && performance.now() - this.#lastMs > RESOLUTION_MS)
-      this.#record();
-    if (this.#histogram.count === 0) return { p50Ms: 0, p99Ms: 0, maxMs: 0 };
+    const monitor = this.#monitor;
+    if (monitor === undefined) return { p50Ms: 0, p99Ms: 0, maxMs: 0 };
+    const pendingMs = this.#guard === undefined ? 0 : performance.now() - this.#guardDueMs;
+    const gapMs = Math.max(0, this.#guardLateMs, pendingMs);
+    if (monitor.count === 0) return { p50Ms: gapMs, p99Ms: gapMs, maxMs: gapMs };
+    // The histogram holds times between two firings, so a punctual loop reads as the resolution.
+    const lateMs = (ns: number) => Math.max(0, ns / 1e6 - RESOLUTION_MS);
     return {
-      p50Ms: this.#histogram.percentile(50) / 1e3,
-      p99Ms: this.#histogram.percentile(99) / 1e3,
-      maxMs: this.#histogram.max / 1e3,
+      p50Ms: lateMs(monitor.percentile(50)),
+      p99Ms: Math.max(gapMs, lateMs(monitor.percentile(99))),
+      maxMs: Math.max(gapMs, lateMs(monitor.max)),
     };
   }
 
   nextInterval(): void {
-    this.#histogram.reset();
+    if (this.#monitor === undefined) return;
+    this.#monitor.reset();
+    this.#watchGap();
   }
 
   stop(): void {
-    clearInterval(this.#timer);
-    this.#timer = undefined;
-    this.#histogram.reset();
+    this.#monitor?.disable();
+    this.#monitor = undefined;
+    clearTimeout(this.#guard);
+    this.#guard = undefined;
+    this.#guardLateMs = 0;
   }
 
-  #record(): void {
-    const now = performance.now();
-    const lateMs = Math.max(0, now - this.#lastMs - RESOLUTION_MS);
-    this.#lastMs = now;
-    this.#histogram.record(Math.min(3600e6, Math.max(1, Math.round(lateMs * 1e3))));
+  #watchGap(): void {
+    clearTimeout(this.#guard);
+    this.#guardLateMs = 0;
+    this.#guardDueMs = performance.now() + GUARD_MS;
+    this.#guard = setTimeout(() => {
+      this.#guard = undefined;
+      this.#guardLateMs = Math.max(0, performance.now() - this.#guardDueMs);
+    }, GUARD_MS).unref();
   }
 }

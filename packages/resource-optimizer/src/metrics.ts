@@ -1,9 +1,9 @@
+import { reuseRatio } from './_network_policy.ts';
 import type { CpuLimitSource } from './cpu_limit.ts';
 import type { GcSummary } from './gc_counter.ts';
 import type { HostLimits, HostReading, LoopReading } from './host_probe.ts';
 import type { LoopDelayReading } from './loop_delay.ts';
 import type { MemoryLimitSource } from './memory_limit.ts';
-import { reuseRatio } from './network_policy.ts';
 import type { PoolWindow } from './pool_watch.ts';
 import type { PressureLevel } from './pressure_policy.ts';
 import type { PressureStall } from './pressure_stall.ts';

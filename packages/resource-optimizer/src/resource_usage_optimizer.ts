@@ -1,4 +1,9 @@
 import { Emitter } from './_emitter.ts';
+import { LimiterCuts } from './_limiter_cuts.ts';
+import { MemoryTrimmer } from './_memory_trimmer.ts';
+import type { Outcome } from './_optimizations.ts';
+import { Optimizations } from './_optimizations.ts';
+import { restoreMin } from './_pool_tuner.ts';
 import type { AdmissionStats, SheddingEvent, WatchedQueue } from './admission_controller.ts';
 import { AdmissionController } from './admission_controller.ts';
 import type { Clock, TimerLike } from './clock.ts';
@@ -7,15 +12,10 @@ import type { Priority } from './errors.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { HostProbe } from './host_probe.ts';
 import { systemHostProbe } from './host_probe.ts';
-import { LimiterCuts } from './limiter_cuts.ts';
-import { MemoryTrimmer } from './memory_trimmer.ts';
 import type { ResourceOptimizationMetrics } from './metrics.ts';
 import type { NodeOptions } from './node_options_policy.ts';
-import type { Outcome } from './optimizations.ts';
-import { Optimizations } from './optimizations.ts';
 import type { ResolvedOptimizerOptions, ResourceUsageOptimizerOptions } from './options.ts';
 import { resolveOptimizerOptions } from './options.ts';
-import { restoreMin } from './pool_tuner.ts';
 import type { WatchedPool } from './pool_watch.ts';
 import { severity, worse } from './pressure_policy.ts';
 import type { Reliever } from './relievers.ts';
@@ -297,7 +297,10 @@ export class ResourceUsageOptimizer implements AsyncDisposable {
       const lateMs = this.#clock.now() - dueMs;
       const interval = this.#options.sampleIntervalMs;
       this.#arm(Math.max(interval / 2, interval - Math.max(0, lateMs)));
-      this.#tick();
+      // After the other timers of this turn: the loop's monitor is one of them, and knows of a stall only when it has fired.
+      setImmediate(() => {
+        if (this.#timer !== undefined) this.#tick();
+      });
     }, delayMs);
   }
 

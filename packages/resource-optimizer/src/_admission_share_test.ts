@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { AdmissionShare } from './admission_share.ts';
+import { AdmissionShare } from './_admission_share.ts';
 
 test.each([
   [1, 300],

@@ -1,11 +1,11 @@
+import type { LimiterCuts } from './_limiter_cuts.ts';
+import type { MemoryTrimmer } from './_memory_trimmer.ts';
+import { evictIdle, tuneReuse } from './_pool_tuner.ts';
 import type { Clock } from './clock.ts';
 import type { HostProbe } from './host_probe.ts';
-import type { LimiterCuts } from './limiter_cuts.ts';
-import type { MemoryTrimmer } from './memory_trimmer.ts';
 import type { NodeOptions } from './node_options_policy.ts';
 import { nodeOptions } from './node_options_policy.ts';
 import type { ResolvedOptimizerOptions } from './options.ts';
-import { evictIdle, tuneReuse } from './pool_tuner.ts';
 import type { PressureLevel } from './pressure_policy.ts';
 import { severity, worse } from './pressure_policy.ts';
 import type { Relievers } from './relievers.ts';

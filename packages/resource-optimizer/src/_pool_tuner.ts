@@ -1,4 +1,4 @@
-import { decideReuse, reuseRatio } from './network_policy.ts';
+import { decideReuse, reuseRatio } from './_network_policy.ts';
 import type { PoolWatch } from './pool_watch.ts';
 import type { OptimizationAction, OptimizationAdvice } from './report.ts';
 import { noAction } from './report.ts';

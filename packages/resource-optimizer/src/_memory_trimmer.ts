@@ -1,10 +1,10 @@
+import type { TrimConfig, TrimDecision } from './_trim_policy.ts';
+import { decideTrim } from './_trim_policy.ts';
 import type { Clock } from './clock.ts';
 import type { HostProbe, HostReading } from './host_probe.ts';
 import type { PressureLevel } from './pressure_policy.ts';
 import type { OptimizationAction } from './report.ts';
 import { noAction } from './report.ts';
-import type { TrimConfig, TrimDecision } from './trim_policy.ts';
-import { decideTrim } from './trim_policy.ts';
 
 const MIB = 1024 * 1024;
 /** V8 gives pages back from a thread of its own: the resident set is read until it stops falling. */

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ReuseDecision, ReuseInput } from './network_policy.ts';
-import { decideReuse, reuseRatio } from './network_policy.ts';
+import type { ReuseDecision, ReuseInput } from './_network_policy.ts';
+import { decideReuse, reuseRatio } from './_network_policy.ts';
 
 const HEALTHY: ReuseInput = {
   acquires: 1000,

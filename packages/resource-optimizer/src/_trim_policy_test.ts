@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { TrimInput } from './trim_policy.ts';
-import { decideTrim } from './trim_policy.ts';
+import type { TrimInput } from './_trim_policy.ts';
+import { decideTrim } from './_trim_policy.ts';
 
 const MIB = 1024 * 1024;
 const CONFIG = {

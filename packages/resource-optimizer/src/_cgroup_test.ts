@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseThrottledMs, readCgroup } from './cgroup.ts';
+import { parseThrottledMs, readCgroup } from './_cgroup.ts';
 import { cpuLimit } from './cpu_limit.ts';
 import { memoryLimit } from './memory_limit.ts';
 

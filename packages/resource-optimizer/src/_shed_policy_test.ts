@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { AdmissionInput, ShedConfig } from './shed_policy.ts';
-import { nextShed, OPEN, openShare, refusal } from './shed_policy.ts';
+import type { AdmissionInput, ShedConfig } from './_shed_policy.ts';
+import { nextShed, OPEN, openShare, refusal } from './_shed_policy.ts';
 
 const CONFIG: ShedConfig = {
   queueAgeMs: 100,
