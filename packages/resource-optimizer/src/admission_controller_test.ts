@@ -8,6 +8,16 @@ const TASK_MS = 2;
 const IN_TIME_MS = 500;
 const SEED = 17;
 
+const CONFIG = {
+  queueAgeMs: 100,
+  utilization: 0.95,
+  afterMs: 50,
+  releaseMs: 1000,
+  memoryTarget: 0.8,
+  cpuTarget: 0.7,
+  pressureRetryMs: 5000,
+};
+
 /** Time that passes when the simulation says so, without a single promise. */
 class SimulatedClock implements Clock {
   nowMs = 0;
@@ -39,19 +49,11 @@ class SimulatedClock implements Clock {
 function overload(load: number, withDoor: boolean) {
   const clock = new SimulatedClock();
   const turns: boolean[] = [];
-  const loop = { loopActiveMs: 0, loopIdleMs: 0 };
   const door = new AdmissionController(
     clock,
-    {
-      queueAgeMs: 100,
-      utilization: 0.95,
-      afterMs: 50,
-      releaseMs: 1000,
-      memoryTarget: 0.8,
-      cpuTarget: 0.7,
-      pressureRetryMs: 5000,
-    },
-    () => loop,
+    CONFIG,
+    // All of it is one turn of the real loop, so the loop's own queue is left out.
+    () => ({ loopActiveMs: 0, loopIdleMs: 0 }),
     () => ({ memory: 'normal', cpu: 'normal', memoryValue: 0, cpuValue: 0 }),
     ({ shedding }) => turns.push(shedding),
   );
@@ -82,7 +84,6 @@ function overload(load: number, withDoor: boolean) {
       clock.to(Math.max(nextMs, clock.nowMs + 0.01));
       continue;
     }
-    loop.loopActiveMs += TASK_MS;
     busyMs += TASK_MS;
     clock.to(clock.nowMs + TASK_MS);
     if (clock.nowMs - arrivedMs <= IN_TIME_MS) inTime++;
@@ -114,4 +115,46 @@ test.each([0.3, 0.7, 0.9])('at %d of the capacity nobody is refused', (load) => 
   const { late, turns, busy } = overload(load, true);
   expect({ late, turns }).toEqual({ late: 0, turns: [] });
   expect(busy).toBeGreaterThan(load * 0.9);
+});
+
+/** Sockets instead of a queue of our own: what has arrived is handled within one turn of the event loop. */
+async function turnOf(requests: number, busy: boolean) {
+  const clock = new SimulatedClock();
+  const loop = { loopActiveMs: 0, loopIdleMs: 0 };
+  const door = new AdmissionController(
+    clock,
+    CONFIG,
+    () => ({ ...loop }),
+    () => ({ memory: 'normal', cpu: 'normal', memoryValue: 0, cpuValue: 0 }),
+    () => undefined,
+  );
+  door.start();
+  clock.to(500);
+  loop.loopActiveMs = busy ? 500 : 50;
+  loop.loopIdleMs = busy ? 0 : 450;
+  const refused: string[] = [];
+  for (let i = 0; i < requests; i++) {
+    try {
+      door.admit('normal');
+      loop.loopActiveMs += busy ? TASK_MS : 0;
+      loop.loopIdleMs += busy ? 0 : TASK_MS;
+      clock.to(clock.nowMs + TASK_MS);
+    } catch (error) {
+      if (!(error instanceof OverloadedError)) throw error;
+      refused.push(error.queue ?? '');
+    }
+  }
+  await new Promise((resolve) => setImmediate(resolve));
+  door.stop();
+  return refused;
+}
+
+test('requests that pile up at the sockets of a saturated loop are refused, the loop itself being the queue', async () => {
+  const refused = await turnOf(300, true);
+  expect(refused.length).toBeGreaterThan(150);
+  expect(new Set(refused)).toEqual(new Set(['event loop']));
+});
+
+test('a long turn of a loop that is not saturated refuses nobody', async () => {
+  expect(await turnOf(300, false)).toEqual([]);
 });
