@@ -41,6 +41,26 @@ export class IdleStack<C> {
     return top;
   }
 
+  /**
+   * Puts one back where its `idleSince` belongs. The examined ones are the cold ones, so the search begins at the bottom;
+   * on top they would count as used, and none would ever grow old.
+   */
+  insert(entry: Entry<C>): void {
+    let above = this.#bottom;
+    while (above !== undefined && above.idleSince <= entry.idleSince) above = above.above;
+    if (above === undefined) {
+      this.push(entry);
+      return;
+    }
+    const below = above.below;
+    entry.above = above;
+    entry.below = below;
+    above.below = entry;
+    if (below === undefined) this.#bottom = entry;
+    else below.above = entry;
+    this.#length++;
+  }
+
   /** Takes out an entry that is in the stack. */
   remove(entry: Entry<C>): void {
     if (entry.above === undefined) this.#top = entry.below;

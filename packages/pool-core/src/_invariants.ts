@@ -11,6 +11,8 @@ export interface PoolBeliefs {
   readonly name: string;
   readonly counts: Readonly<Record<ConnectionState, number>>;
   readonly entries: Iterable<Entry<unknown>>;
+  /** From the coldest to the hottest. */
+  readonly idle: Iterable<Entry<unknown>>;
   readonly limit: number;
   /** The size excused because the limit was lowered under it. */
   readonly excused: number;
@@ -23,7 +25,7 @@ export interface PoolBeliefs {
 
 /**
  * Recounts everything and compares: the states sum to the size; the size exceeds the limit only as long as it did when the
- * limit was lowered; while acquires wait and there is room, a connect is in flight or a timer is set.
+ * limit was lowered; the idle ones stand in the order of their age; while acquires wait and there is room, a connect is in flight or a timer is set.
  *
  * @throws Error naming every broken rule.
  */
@@ -37,6 +39,11 @@ export function checkInvariants(pool: PoolBeliefs): void {
     if ((state === 'leased') !== (leaseId !== 0)) {
       broken.push(`connection ${id} is ${state} with lease ${leaseId}`);
     }
+  }
+  let since = Number.NEGATIVE_INFINITY;
+  for (const { idleSince, id } of pool.idle) {
+    if (idleSince < since) broken.push(`connection ${id} is idle for longer than a colder one`);
+    since = idleSince;
   }
   let sum = 0;
   for (const [state, count] of Object.entries(pool.counts)) {

@@ -49,6 +49,8 @@ export class Scaler<C> {
   readonly #loop = new LoopMonitor();
   readonly #ceilingTuning: CeilingTuning;
   #running = false;
+  /** Whether somebody waited when the window began, or a moment later. */
+  #busy = false;
   /** Between two looks while nobody waits, ms. */
   readonly #calmTickMs: number;
 
@@ -102,6 +104,11 @@ export class Scaler<C> {
   stir(now: number): void {
     if (!this.#running) return;
     const busy = this.#pool.waiting > 0;
+    if (busy && !this.#busy) {
+      // What happened until now belongs to another window: in it, nobody waited.
+      this.#busy = true;
+      this.#judgeCeiling(now, 0, 0);
+    }
     this.#timer.arm(now + (busy ? this.#settings.tuning.busyTickMs : this.#calmTickMs), now);
   }
 
@@ -152,7 +159,8 @@ export class Scaler<C> {
     const { size } = this.#pool;
     if (size > this.#sizeBefore) this.#grewAt = now;
     this.#sizeBefore = size;
-    this.#judgeCeiling(now, lateMs);
+    this.#judgeCeiling(now, lateMs, this.#pool.waiting);
+    this.#busy = this.#pool.waiting > 0;
     if (now - this.#tick.at >= tickMs - 1) this.#applyThresholds(now);
     if (this.#serverLimit !== undefined && this.#pool.waiting > 0) {
       this.#serverLimit = raised(this.#serverLimit, this.max, now);
@@ -192,14 +200,13 @@ export class Scaler<C> {
     return last !== undefined && last.leased === 0;
   }
 
-  #judgeCeiling(now: number, lateMs: number): void {
+  #judgeCeiling(now: number, lateMs: number, waiting: number): void {
     if (!this.#settings.adaptiveCeiling) return;
     const before = this.#window;
     const reading = this.#read(now);
     const ms = reading.at - before.at;
-    if (ms < this.#settings.tuning.busyTickMs - 1) return;
+    if (ms <= 0 || (waiting > 0 && ms < this.#settings.tuning.busyTickMs - 1)) return;
     this.#window = reading;
-    const pool = this.#pool;
     const { tuning } = this.#settings;
     const loop = this.#loop.read(lateMs);
     const leasedMs = reading.leasedMs - before.leasedMs;
@@ -213,7 +220,7 @@ export class Scaler<C> {
         completions: reading.releases - before.releases,
         heldMs: reading.heldMs - before.heldMs,
         size: usable,
-        waiting: pool.waiting,
+        waiting,
         utilization: usable === 0 ? 0 : leasedMs / ms / usable,
         busyShare: this.#busyShare(),
         loopSaturated:

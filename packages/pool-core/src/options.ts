@@ -210,10 +210,16 @@ export interface Tuning {
    */
   readonly ceilingCut: number;
   /**
-   * How far the pool may grow before it is judged whether that paid, as a factor.
+   * How far the pool may grow in one `busyTickMs` after growth that paid, as a factor.
    * @default 2
    */
   readonly growthStep: number;
+  /**
+   * The same while nothing has come back to judge by: 10 to 500 still takes less than 5 s, and a database that has just
+   * stopped is not met with twice the connections.
+   * @default 1.25
+   */
+  readonly unprovenGrowthStep: number;
   /**
    * Up to this size growth is not judged in steps: it is cheap, and the sums are small.
    * @default 16
@@ -298,6 +304,7 @@ const DEFAULT_TUNING: Tuning = {
   minElasticity: 0.25,
   ceilingCut: 0.8,
   growthStep: 2,
+  unprovenGrowthStep: 1.25,
   growthStepFloor: 16,
   ceilingHoldMs: 5_000,
   ceilingHoldMaxMs: 60_000,
@@ -427,6 +434,7 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
   minElasticity: SHARE,
   ceilingCut: ['a number between 0 and 1', (value) => isNumber(value) && value > 0 && value < 1],
   growthStep: FACTOR,
+  unprovenGrowthStep: FACTOR,
   growthStepFloor: whole(1),
   ceilingHoldMs: FINITE,
   ceilingHoldMaxMs: FINITE,

@@ -347,7 +347,9 @@ export class ResourcePool<C> {
     }
     entry.aliveAt = now;
     // Not a use: it ages on.
-    this.#offer(entry, now, entry.idleSince);
+    entry.state = 'idle';
+    this.#idle.insert(entry);
+    if (this.#waiters.length > 0) this.#serve(now);
   }
 
   /** Closes an idle connection. @throws IllegalStateError when it is not idle. */
@@ -544,9 +546,9 @@ export class ResourcePool<C> {
   }
 
   /** A connection that nobody has, in no state: to the first waiter, else to the stack. */
-  #offer(entry: Entry<C>, now: number, idleSince: number): void {
+  #offer(entry: Entry<C>, now: number): void {
     entry.state = 'idle';
-    entry.idleSince = idleSince;
+    entry.idleSince = now;
     this.#idle.push(entry);
     if (this.#waiters.length > 0) this.#serve(now);
   }
@@ -656,7 +658,7 @@ export class ResourcePool<C> {
     }
     this.#leased--;
     this.meter.leaseEnded(now);
-    this.#offer(entry, now, now);
+    this.#offer(entry, now);
     return undefined;
   }
 
@@ -665,7 +667,7 @@ export class ResourcePool<C> {
     const reason = typeof result === 'string' ? result : this.#whyNotKept(entry, now);
     if (reason !== undefined) return this.#closer.close(entry, reason);
     entry.aliveAt = now;
-    this.#offer(entry, now, now);
+    this.#offer(entry, now);
     return undefined;
   }
 
@@ -712,7 +714,7 @@ export class ResourcePool<C> {
     if (entry.generation !== this.#generation) void this.#closer.close(entry, 'outdated');
     else if (this.#entries.size - this.#closer.count > this.#limit) {
       void this.#closer.close(entry, 'shrink');
-    } else this.#offer(entry, now, now);
+    } else this.#offer(entry, now);
     this.#pulse(now);
   }
 
@@ -780,6 +782,7 @@ export class ResourcePool<C> {
       name: this.name,
       counts: this.counts(),
       entries: this.#entries,
+      idle: this.#idle,
       limit: this.#limit,
       excused: this.#excused,
       waiting: this.#waiters.length,
