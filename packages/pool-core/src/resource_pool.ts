@@ -439,8 +439,10 @@ export class ResourcePool<C> {
   end(graceMs: number): Promise<void> {
     const now = this.clock.now();
     this.#ending ??= this.#beginEnd();
-    if (!this.#ended && graceMs < Number.POSITIVE_INFINITY)
+    if (graceMs <= 0) this.#endLeases();
+    else if (!this.#ended && graceMs < Number.POSITIVE_INFINITY) {
       this.#graceTimer.arm(now + graceMs, now);
+    }
     return this.#ending;
   }
 
