@@ -92,7 +92,7 @@ describe('F74 an AbortSignal', () => {
     }) as typeof remove;
     await pool.query({ text: 'select 1', signal });
     expect(listening).toBe(0);
-    (await pool.getConnection({ signal })).release();
+    await (await pool.getConnection({ signal })).release();
     abort.abort();
     await delay(10);
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
