@@ -17,6 +17,12 @@ type Phase =
   /** The limit is lowered; counted from `settledAtMs`, when no more were under way than it allows. */
   | { readonly name: 'probing'; readonly resumeAt: number; settledAtMs: number | undefined };
 
+/**
+ * A probe runs at this part of the limit. The limit settles where the part of it that a probe still saw queueing, and the few
+ * that may queue, add up: a half leaves twice those few, a quarter costs a large server more throughput while it lasts.
+ */
+const PROBE_PART = 3;
+
 /** Windows of falling limits after which the baseline itself is in doubt (the server has become slower). */
 const DOUBT_AFTER = 10;
 
@@ -26,7 +32,7 @@ const DOUBT_AFTER = 10;
  * more only wait there. Deterministic: the same samples give the same limit, and time is an argument.
  *
  * Differs from the original where the unloaded round trip is learned. There a probe takes whatever the round trip is then,
- * under load, so the baseline, and the limit with it, creeps up for as long as the overload lasts. Here a probe halves the
+ * under load, so the baseline, and the limit with it, creeps up for as long as the overload lasts. Here a probe lowers the
  * limit for one window and measures then (the idea of BBR's ProbeRTT). A minimum of means would fall below any real mean
  * with time and starve a large server, so the baseline follows means.
  *
@@ -141,7 +147,7 @@ export class VegasLimit {
     this.#falling = 0;
     // At the minimum every window is as unloaded as it gets: a probe measures without lowering.
     this.#phase = { name: 'probing', resumeAt: this.#limit, settledAtMs: undefined };
-    this.#limit = this.#clamp(this.#limit / 2);
+    this.#limit = this.#clamp(this.#limit / PROBE_PART);
   }
 
   #beginWindow(nowMs: number): void {
