@@ -6,6 +6,7 @@
 
 import { LeakBook } from './_leak_book.ts';
 import type { LeaseRecord } from './_lease_ledger.ts';
+import { describeHeld, describeLease } from './_lease_words.ts';
 import { decideProbe } from './_probe_policy.ts';
 import { StallBudget } from './_stall_budget.ts';
 import type { TypedEvents } from './_typed_events.ts';
@@ -13,7 +14,7 @@ import { judgeLease, type LeaseVerdict } from './_verdict_policy.ts';
 import { SiteSampler } from './acquire_site.ts';
 import type { ResolvedOptions } from './options.ts';
 import { type AttachmentListener, type GuardedPool, PoolAttachment } from './pool_attachment.ts';
-import type { HeldLease, LeakedLease, LeakGuardEvents, Origin, ReclaimOutcome } from './report.ts';
+import type { HeldLease, LeakedLease, LeakGuardEvents, ReclaimOutcome } from './report.ts';
 import type { ProbeResult } from './soft_probe.ts';
 
 export interface LeaseGuardDependencies {
@@ -173,7 +174,7 @@ export class LeaseGuard {
   held(): HeldLease[] {
     return [...this.#all()]
       .filter(({ record }) => record.announced && record.leak === undefined)
-      .map(({ record }) => this.#describeHeld(record));
+      .map(({ record }) => describeHeld(record, this.#now));
   }
 
   leaked(): LeakedLease[] {
@@ -207,7 +208,7 @@ export class LeaseGuard {
   #closed(record: LeaseRecord): void {
     this.#registry.unregister(record);
     if (record.announced && record.leak === undefined) {
-      this.#deps.events.emit('returned', this.#describeHeld(record));
+      this.#deps.events.emit('returned', describeHeld(record, this.#now));
     }
   }
 
@@ -262,7 +263,7 @@ export class LeaseGuard {
     }
     if (verdict === 'held' && !record.announced) {
       record.announced = true;
-      this.#deps.events.emit('held', this.#describeHeld(record));
+      this.#deps.events.emit('held', describeHeld(record, this.#now));
     }
     return verdict;
   }
@@ -285,9 +286,13 @@ export class LeaseGuard {
     this.sampler.escalate(this.#now);
     const take = this.#options.reclaim === 'proven' && attachment.pool.reclaim !== undefined;
     const place = `${record.pool} ${record.site?.at ?? record.label ?? ''}`;
-    const leak = this.#book.enter(place, (occurrences) =>
-      this.#describeLeak(record, occurrences, take ? 'pending' : 'none'),
-    );
+    const leak = this.#book.enter(place, (occurrences) => ({
+      type: 'lease',
+      ...describeLease(record, this.#now),
+      detectedAt: this.#options.clock.wallNow(),
+      occurrences,
+      reclaim: take ? 'pending' : 'none',
+    }));
     record.leak = leak;
     this.#deps.events.emit('leak', leak);
     if (take) attachment.reclaim(record, leak);
@@ -299,31 +304,6 @@ export class LeaseGuard {
     this.#book.amend(leak, later);
     this.#deps.events.emit('reclaimed', later);
   }
-
-  #describeHeld(record: LeaseRecord): HeldLease {
-    return {
-      ...identity(record),
-      heldMs: this.#now - record.acquiredAt,
-      proven: record.survivedProbes > 0,
-    };
-  }
-
-  #describeLeak(record: LeaseRecord, occurrences: number, reclaim: ReclaimOutcome): LeakedLease {
-    return {
-      type: 'lease',
-      ...identity(record),
-      heldMs: this.#now - record.acquiredAt,
-      detectedAt: this.#options.clock.wallNow(),
-      occurrences,
-      reclaim,
-    };
-  }
-}
-
-type Identity = Origin & Pick<LeakedLease, 'pool' | 'leaseId' | 'connectionId'>;
-
-function identity({ pool, leaseId, connectionId, site, label }: LeaseRecord): Identity {
-  return { pool, leaseId, connectionId, site: site?.at, stack: site?.stack ?? [], label };
 }
 
 function isStarved(pool: GuardedPool): boolean {

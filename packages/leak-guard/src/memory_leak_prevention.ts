@@ -21,6 +21,8 @@ import { type ProbeOptions, type ProbeResult, probe } from './soft_probe.ts';
 const MB = 1_048_576;
 /** How long `triggerLeakPrevention()` waits for reclaims under way. */
 const SETTLE_MS = 2_000;
+/** Background probes in a row that brought no collection about, after which one is forced. */
+const FORCE_AFTER = 3;
 
 /**
  * Finds leaked connections and leaked memory while the program runs, names where they come from, and takes leaked
@@ -63,6 +65,8 @@ export class MemoryLeakPrevention implements AsyncDisposable {
   #abort = new AbortController();
   #probes = 0;
   #probeStallMs = 0;
+  /** Probes without a collection, in a row. */
+  #inconclusive = 0;
   #loop = performance.eventLoopUtilization();
 
   /** @throws InvalidOptionError for an unknown option or a value outside its range */
@@ -71,7 +75,12 @@ export class MemoryLeakPrevention implements AsyncDisposable {
     this.#leases = new LeaseGuard({
       options: this.#options,
       events: this.#events,
-      probe: () => this.#probe({ signal: this.#abort.signal }),
+      probe: () =>
+        this.#probe({
+          signal: this.#abort.signal,
+          // A forced collection stops the world for long; it is for a machine where the soft way does not work at all.
+          force: this.#inconclusive >= FORCE_AFTER,
+        }),
       utilization: () => {
         const now = performance.eventLoopUtilization();
         const { utilization } = performance.eventLoopUtilization(now, this.#loop);
@@ -255,6 +264,7 @@ export class MemoryLeakPrevention implements AsyncDisposable {
     const kind = this.#options.probe === 'full' ? 'full' : 'soft';
     const result = await probe({ ...options, kind });
     this.#probes++;
+    this.#inconclusive = result.conclusive ? 0 : this.#inconclusive + 1;
     this.#probeStallMs += result.stallMs;
     return result;
   }

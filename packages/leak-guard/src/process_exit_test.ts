@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, inject, test } from 'vitest';
+import { expect, inject, test, vi } from 'vitest';
 
 // A process of its own, on the built package: how it ends is the question.
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url));
 const run = promisify(execFile);
+// Processes start slowly on a busy machine; one that hangs is ended by `script` before this.
+vi.setConfig({ testTimeout: 60_000 });
 
 const PRELUDE = `
   import pg from 'pg';

@@ -29,6 +29,11 @@ export interface ProbeOptions {
   readonly kind?: 'soft' | 'full';
   /** Lets the probe keep the process alive until it is done: for a caller who awaits it. @default false */
   readonly ref?: boolean;
+  /**
+   * Whether a soft probe that brings no collection about in time is followed by a forced one. One that the system refuses
+   * the address space always is. @default true
+   */
+  readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -36,6 +41,11 @@ export interface ProbeOptions {
 const CHUNK_BYTES = 40 * 1_048_576;
 const MAX_CHUNKS = 24;
 const STEP_MS = 15;
+/**
+ * From here on the steps get longer, 1.4 s in all: by now marking has begun, and on a large heap or a busy machine it wants
+ * time, not more chunks (past V8's hard limit it would be finished in one long stop).
+ */
+const BRISK_CHUNKS = 8;
 
 let heldBytes = 0;
 
@@ -48,19 +58,30 @@ export function probeHeldBytes(): number {
 export async function probe(options: ProbeOptions = {}): Promise<ProbeResult> {
   const start = performance.now();
   const soft = options.kind === 'full' ? undefined : await softProbe(options);
-  const conclusive =
-    soft?.conclusive === true || (!options.signal?.aborted && (await collectGarbage()));
+  const force = soft === undefined || soft.refused || (!soft.conclusive && (options.force ?? true));
+  const forced = force && !options.signal?.aborted && (await collectGarbage());
   // Callbacks of a FinalizationRegistry run in a task of their own after the collection.
   for (let i = 0; i < 3; i++) await pause(1, options);
   const tookMs = performance.now() - start;
-  if (soft?.conclusive) return { ...soft, tookMs };
-  return { kind: 'full', conclusive, chunks: soft?.chunks ?? 0, tookMs, stallMs: tookMs };
+  if (forced || soft === undefined) {
+    return { kind: 'full', conclusive: forced, chunks: soft?.chunks ?? 0, tookMs, stallMs: tookMs };
+  }
+  const { conclusive, chunks, stallMs } = soft;
+  return { kind: 'soft', conclusive, chunks, tookMs, stallMs };
 }
 
-async function softProbe(options: ProbeOptions): Promise<ProbeResult> {
-  const start = performance.now();
+interface SoftOutcome {
+  readonly conclusive: boolean;
+  /** The system gave no address space for a chunk. */
+  readonly refused: boolean;
+  readonly chunks: number;
+  readonly stallMs: number;
+}
+
+async function softProbe(options: ProbeOptions): Promise<SoftOutcome> {
   const held: ArrayBuffer[] = [];
   let major = false;
+  let refused = false;
   let stallMs = 0;
   const unwatch = onNextMajorCollection(() => {
     major = true;
@@ -71,19 +92,21 @@ async function softProbe(options: ProbeOptions): Promise<ProbeResult> {
       held.push(new ArrayBuffer(CHUNK_BYTES));
       heldBytes += CHUNK_BYTES;
       const before = performance.now();
-      await pause(STEP_MS, options);
-      stallMs += Math.max(0, performance.now() - before - STEP_MS - 1);
+      const wait = STEP_MS * (1 + Math.max(0, held.length - BRISK_CHUNKS) / 2);
+      await pause(wait, options);
+      stallMs += Math.max(0, performance.now() - before - wait - 1);
     }
   } catch (error) {
-    // Refused address space (ulimit -v, strict overcommit): the caller falls back to a forced collection.
+    // As under ulimit -v or strict overcommit.
     if (!(error instanceof RangeError)) throw error;
+    refused = true;
   } finally {
     unwatch();
     heldBytes -= held.length * CHUNK_BYTES;
   }
   const chunks = held.length;
   free(held);
-  return { kind: 'soft', conclusive: major, chunks, tookMs: performance.now() - start, stallMs };
+  return { conclusive: major, refused, chunks, stallMs };
 }
 
 /** Frees the chunks now: merely dropped they would stay in `arrayBuffers` until the next collection. */
