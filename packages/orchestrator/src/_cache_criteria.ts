@@ -57,7 +57,7 @@ export function cacheCriteria(
         note:
           workload === null
             ? undefined
-            : `p95 ${workload.response.p95.toFixed(3)} ms, p99 ${workload.response.p99.toFixed(3)} ms`,
+            : `p95 ${workload.response.p95.toFixed(3)} ms, p99 ${workload.response.p99.toFixed(3)} ms, mean from the intended start ${workload.responseFromIntended.mean.toFixed(3)} ms`,
       },
     ),
     judge(

@@ -30,19 +30,20 @@ export async function runInvalidation(
   }
   const tookMs = performance.now() - startedAt;
   const invalidatedAt = performance.now();
-  // Every key, at once, by the cache that invalidated: here the old value is gone before the call returns.
-  let staleHere = 0;
-  for (const batch of batches(keys, invalidationBatch)) {
-    staleHere += stale(await read(here, batch));
-  }
-  // The other node is told by Redis, a moment later; the last keys are the last to arrive.
+  // Both are asked in the same turn. Here the old value is gone before the call returns; the other node is told by
+  // Redis, a moment later, of the last keys last.
   const last = keys.slice(-invalidationBatch);
-  let coherentAfterMs: number | null = null;
+  const [lastHere, lastElsewhere] = await Promise.all([read(here, last), read(elsewhere, last)]);
+  let coherentAfterMs = stale(lastElsewhere) === 0 ? performance.now() - invalidatedAt : null;
   while (coherentAfterMs === null && performance.now() - invalidatedAt < 5000) {
-    context.signal.throwIfAborted();
+    await sleep(1, undefined, { signal: context.signal });
     if (stale(await read(elsewhere, last)) === 0)
       coherentAfterMs = performance.now() - invalidatedAt;
-    else await sleep(1, undefined, { signal: context.signal });
+  }
+  let staleHere = stale(lastHere);
+  for (const batch of batches(keys.slice(0, -invalidationBatch), invalidationBatch)) {
+    context.signal.throwIfAborted();
+    staleHere += stale(await read(here, batch));
   }
   let staleElsewhere = 0;
   for (const batch of batches(keys, invalidationBatch)) {

@@ -1,9 +1,10 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from '@fynlo/pool-core';
 import { PoolSampler } from './_pool_sampler.ts';
 import { loadOf, runScalingLevel } from './_scaling_level.ts';
 import { ServerActivity } from './_server_activity.ts';
 import { watchShrink } from './_shrink_watch.ts';
-import { rateAt } from './arrivals.ts';
+import { lengthMs, rateAt } from './arrivals.ts';
 import type { RunContext } from './run_context.ts';
 import { scalingQuality } from './scaling_quality_policy.ts';
 import type {
@@ -36,7 +37,7 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
     applicationName,
     context.sampleIntervalMs,
   );
-  const results: ScalingLevelResult[] = [];
+  const results: Promise<ScalingLevelResult>[] = [];
   let shrink: ShrinkResult | null = null;
   let sampler: PoolSampler | undefined;
   let rate = (): number => 0;
@@ -56,11 +57,14 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
       const segments = loadOf(level, levels[index - 1]);
       const from = performance.now();
       rate = () => rateAt(segments, performance.now() - from);
-      results.push(
-        await runScalingLevel(context, { pool, sampler: watching, level, segments, index }),
-      );
+      const running = runScalingLevel(context, { pool, sampler: watching, level, segments, index });
+      running.catch(() => undefined);
+      results.push(running);
+      // The next level begins with the last arrival of this one; its sessions end meanwhile.
+      await Promise.race([sleep(lengthMs(segments), undefined, { signal }), running]);
     }
     rate = () => 0;
+    await Promise.all(results);
     shrink = await watchShrink(context, pool, watching);
   } catch (error) {
     if (!signal.aborted) throw error;
@@ -70,6 +74,7 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
     await activity.stop();
     await pool.end({ graceMs: signal.aborted ? 0 : 2000 });
   }
+  const settled = await Promise.allSettled(results);
   const samples = sampler?.samples ?? [];
   const stats = pool.stats();
   const quality = scalingQuality(samples) ?? null;
@@ -78,7 +83,7 @@ export async function dynamicPoolScaling(context: RunContext): Promise<DynamicPo
     tookMs: performance.now() - begun,
     partial: signal.aborted,
     settings: { ...settings, ...tuning },
-    levels: results,
+    levels: settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : [])),
     shrink,
     quality,
     scalingEvents: pool.scalingEvents(),

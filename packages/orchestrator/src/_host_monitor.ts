@@ -9,6 +9,11 @@ export interface HostUsage {
   readonly stealPercent: number | null;
   /** Share of the time a cgroup quota held this container still, percent; `null` without a cgroup v2. */
   readonly throttledPercent: number | null;
+  /**
+   * Of the time this process's main thread wanted a CPU, the share it had to wait for one; percent, `null` where the
+   * kernel keeps no such account.
+   */
+  readonly cpuWaitPercent: number | null;
   /** One-minute load average ÷ cores, at the end. */
   readonly loadPerCore: number;
 }
@@ -19,6 +24,8 @@ interface Ticks {
   readonly total: number;
   readonly steal: number | undefined;
   readonly throttledMs: number | undefined;
+  readonly ranNs: number | undefined;
+  readonly waitedNs: number | undefined;
 }
 
 /** Watches the machine from `start` to `stop()`: two readings of the kernel's counters, no timer. */
@@ -42,15 +49,27 @@ export class HostMonitor {
         to.throttledMs === undefined || from.throttledMs === undefined || to.at === from.at
           ? null
           : (100 * (to.throttledMs - from.throttledMs)) / (to.at - from.at),
+      cpuWaitPercent: cpuWait(from, to),
       loadPerCore: (loadavg()[0] ?? 0) / cpus().length,
     };
   }
 }
 
+function cpuWait(from: Ticks, to: Ticks): number | null {
+  if (to.ranNs === undefined || to.waitedNs === undefined) return null;
+  const ran = to.ranNs - (from.ranNs ?? 0);
+  const waited = to.waitedNs - (from.waitedNs ?? 0);
+  return ran + waited > 0 ? (100 * waited) / (ran + waited) : 0;
+}
+
 function readTicks(): Ticks {
   const throttledUs = /^throttled_usec (\d+)$/m.exec(readText('/sys/fs/cgroup/cpu.stat'))?.[1];
+  // The first two numbers: time on a CPU and time waiting for one, of the main thread.
+  const [ranNs, waitedNs] = readText('/proc/self/schedstat').split(' ').map(Number);
   const common = {
     at: performance.now(),
+    ranNs: waitedNs === undefined ? undefined : ranNs,
+    waitedNs,
     throttledMs: throttledUs === undefined ? undefined : Number(throttledUs) / 1000,
   };
   const line = /^cpu +(.+)$/m.exec(readText('/proc/stat'))?.[1];

@@ -35,8 +35,8 @@ export function htmlTable(
     .join('')}</tbody></table></div>`;
 }
 
-/** Three significant digits below 1000, whole numbers above, a dash for nothing. */
+/** Four significant digits below 1000, whole numbers above, a dash for nothing. */
 export function shortNumber(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return '–';
-  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }

@@ -63,5 +63,19 @@ function episodeCriteria(
       definition('steady', 'time to 90 % of the steady rate', 'first window'),
       measured(episode?.toSteadyMs),
     ),
+    judge(
+      {
+        ...definition('unanswered', 'callers without an answer at the end', 'count'),
+        op: '=',
+        threshold: 0,
+        unit: 'callers',
+        hostSensitive: false,
+      },
+      {
+        measured: episode?.unfinished ?? null,
+        samples: episode === null ? 0 : 1,
+        skipped: episode === null ? withoutPower : undefined,
+      },
+    ),
   ];
 }

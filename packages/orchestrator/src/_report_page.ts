@@ -32,6 +32,8 @@ export const PAGE_SCRIPT: string = `
     return function (u) {
       var ctx = u.ctx, box = u.bbox;
       ctx.save();
+      ctx.textAlign = 'left';
+      ctx.textBaseline = 'alphabetic';
       ctx.font = (11 * devicePixelRatio) + 'px system-ui, sans-serif';
       ctx.lineWidth = devicePixelRatio;
       function line(x1, y1, x2, y2, dash, color) {

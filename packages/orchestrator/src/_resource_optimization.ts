@@ -8,7 +8,10 @@ import type {
 } from './resource_result.ts';
 import type { RunContext } from './run_context.ts';
 
-/** Short against the default of five minutes, so that what a day of load does to a pool happens within seconds. */
+/**
+ * Shorter than the lull between two waves, as pg-pool's default of ten seconds is against the lulls of a day: connections
+ * are closed in each lull and opened again in each wave.
+ */
 const IDLE_TIMEOUT_MS = 400;
 
 /**
@@ -27,9 +30,8 @@ export async function resourceOptimization(
       const pool = new Pool({
         connectionString: context.databaseUrl,
         application_name: 'fynlo-resources',
-        minConnections: 2,
-        maxConnections: resources.maxConnections,
-        idleTimeoutMs: IDLE_TIMEOUT_MS,
+        max: resources.maxConnections,
+        idleTimeoutMillis: IDLE_TIMEOUT_MS,
       });
       pool.on('error', () => undefined);
       try {
@@ -60,9 +62,8 @@ export async function resourceOptimization(
       requestsPerSecond: resources.ratePerSecond,
       rowsPerRequest: resources.rowsPerRequest,
       burstMb: resources.burstMb,
-      minConnections: 2,
-      maxConnections: resources.maxConnections,
-      idleTimeoutMs: IDLE_TIMEOUT_MS,
+      max: resources.maxConnections,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
     },
     phases,
     comparison:

@@ -21,7 +21,7 @@ const MIB = 1024 * 1024;
 const WAVE_MS = 500;
 const LULL_MS = 1000;
 /** What a request does besides its query while it has the connection. */
-const HOLD_MS: readonly [number, number] = [60, 100];
+const HOLD_MS: readonly [number, number] = [40, 60];
 
 /** Waves of load, the same on average as a steady one. */
 function waves(phaseMs: number, perSecond: number): LoadSegment[] {

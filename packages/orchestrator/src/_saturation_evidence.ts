@@ -14,6 +14,7 @@ export function hostEvidence(
     cpuPercent: host.cpuPercent,
     stealPercent: host.stealPercent,
     throttledPercent: host.throttledPercent,
+    cpuWaitPercent: host.cpuWaitPercent,
     ownCpuPercent: own.cpuPercentOfOneCore / limits.cores,
     wakeDelayP95Ms,
   };

@@ -70,7 +70,7 @@ function levelCriteria(result: ScalingLevelResult, limits: HostLimits): Criterio
       ci95: result.responseP95Ci95 ?? undefined,
       saturation: causes(level.responseP95Ms),
       skipped,
-      note: `p50 ${ms(result.response.p50)}, p99 ${ms(result.response.p99)}; of the p95, acquire wait ${ms(result.acquireWait.p95)}, query ${ms(result.query.p95)}`,
+      note: `p50 ${ms(result.response.p50)}, p99 ${ms(result.response.p99)}; p95 of the acquire wait ${ms(result.acquireWait.p95)}, of the statement ${ms(result.query.p95)}, from the intended start ${ms(result.responseFromIntended.p95)}`,
     }),
     judge(utilization, {
       measured: result.utilization === null ? null : 100 * result.utilization.mean,
@@ -148,6 +148,7 @@ function rangeCriteria(result: DynamicPoolScalingResult, profile: Profile): Crit
       cpuPercent: 0,
       stealPercent: null,
       throttledPercent: null,
+      cpuWaitPercent: null,
       ownCpuPercent: 0,
       wakeDelayP95Ms: null,
     },

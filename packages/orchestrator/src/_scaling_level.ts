@@ -58,7 +58,8 @@ export async function runScalingLevel(
     window = { host: HostMonitor.start(), own: ProcessMonitor.start(), from: sampler.sample() };
   });
   const reporting = setInterval(() => {
-    const done = Math.min(1, (performance.now() - startedAt) / lengthMs(segments));
+    const done = (performance.now() - startedAt) / lengthMs(segments);
+    if (done > 1) return;
     context.progress('scaling', (run.index + done) / levels, `${level.name} load`);
   }, 250).unref();
   // The window ends with the last arrival; sessions still thinking then are waited for outside of it.
@@ -100,7 +101,7 @@ export async function runScalingLevel(
       offeredPerSecond: rateAt(segments, windowFrom),
       response: judged.response.summary(),
       responseP95Ci95: judged.response.percentileInterval(95) ?? null,
-      responseFromAsking: judged.service.summary(),
+      responseFromIntended: judged.fromIntended.summary(),
       acquireWait: judged.acquireWait.summary(),
       query: judged.query.summary(),
       held: judged.held.summary(),

@@ -123,6 +123,11 @@ const EVIDENCE: JsonSchema = record('The machine while something was measured.',
   throttled_percent: orNull(
     number('Held still by a CPU quota, percent of the time; null without one.'),
   ),
+  cpu_wait_percent: orNull(
+    number(
+      'Of the time the main thread wanted a CPU, the share it waited for one, percent; null where unknown.',
+    ),
+  ),
   own_cpu_percent: number('CPU of this process, percent of the whole machine.'),
   wake_delay_p95_ms: orNull(
     number('How late the host woke a sleeping thread, p95 in ms; null where no load was paced.'),

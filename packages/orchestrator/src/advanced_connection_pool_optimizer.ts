@@ -56,7 +56,7 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
  *   databaseUrl: process.env.DATABASE_URL ?? '',
  *   redisUrl: process.env.REDIS_URL ?? '',
  *   profile: 'quick',
- *   scenarios: ['cache'],
+ *   scenarios: ['resources'],
  *   outDir: await mkdtemp(join(tmpdir(), 'optimization-')),
  * });
  * await optimizer.initializeOptimizationFramework();

@@ -30,8 +30,10 @@ export interface CacheWorkloadResult {
   readonly hitRatio: number;
   /** What an unbounded cache that never forgets would have reached on the same requests: 1 − distinct ÷ requests. */
   readonly achievableHitRatio: number;
-  /** From the intended start to the value, hits and misses together. */
+  /** From asking to the value, hits and misses together. */
   readonly response: LatencySummary;
+  /** The same from the moment the schedule wanted it to start. */
+  readonly responseFromIntended: LatencySummary;
   readonly distribution: readonly LatencyBucket[];
   readonly wrongValues: number;
   readonly warmUp: readonly HitRatioMoment[];

@@ -104,10 +104,7 @@ function decide(
   if (samples < needed) return ['inconclusive', `${samples} samples; at least ${needed} decide`];
   const numbers = `${format(measured)} ${definition.unit} is ${met(definition, measured) ? '' : 'not '}${wanted(definition)}`;
   if (met(definition, measured)) {
-    return [
-      'pass',
-      saturation.length > 0 ? `${numbers}, although ${saturation.join(' and ')}` : numbers,
-    ];
+    return ['pass', saturation.length > 0 ? `${numbers}, on a saturated machine` : numbers];
   }
   if (definition.hostSensitive && saturation.length > 0) {
     return ['inconclusive', `${numbers}, but ${saturation.join(' and ')}`];
@@ -144,9 +141,9 @@ export function wanted({
     : `within ${threshold[0]} and ${threshold[1]} ${unit}`.trim();
 }
 
-/** Three significant digits below 1000, whole numbers above. */
+/** Four significant digits below 1000, whole numbers above. */
 function format(value: number): string {
-  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
+  return Math.abs(value) >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(4)));
 }
 
 /** The worst of several: a failure outweighs doubt, doubt outweighs a pass, and nothing decided is `skipped`. */

@@ -132,7 +132,7 @@ function figure(chart: ReportChart): string {
   }
   return `<figure><h3>${escapeHtml(chart.title)}</h3><div class="chart" id="chart-${escapeHtml(chart.id)}"></div>
 <figcaption>${escapeHtml(chart.caption)}</figcaption>
-<details><summary>Numbers${step > 1 ? ` (each ${step}th of ${length} rows)` : ''}</summary>${htmlTable(
+<details><summary>Numbers${step > 1 ? ` (one of each ${step} rows)` : ''}</summary>${htmlTable(
     [chart.x.label, ...chart.series.map((series) => `${series.label} (${chart.y.label})`)],
     rows,
   )}</details></figure>`;
@@ -149,7 +149,7 @@ function levelTable(run: OptimizationRun): string {
       'p50',
       'p95',
       'p99',
-      'from asking p95',
+      'from intended start p95',
       'acquire wait p95',
       'query p95',
       'generator lag p95',
@@ -167,7 +167,7 @@ function levelTable(run: OptimizationRun): string {
         l.response.p50,
         l.response.p95,
         l.response.p99,
-        l.responseFromAsking.p95,
+        l.responseFromIntended.p95,
         l.acquireWait.p95,
         l.query.p95,
         l.load.lag.p95,

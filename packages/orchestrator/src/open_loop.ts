@@ -102,7 +102,8 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRep
     tookMs: performance.now() - startedAt,
     lag: lag.summary(),
     hostLag: hostLag.summary(),
-    errors,
+    // A copy: what is still in flight may fail later, and is counted as unfinished.
+    errors: { ...errors },
   };
 }
 

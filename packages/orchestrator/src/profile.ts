@@ -110,7 +110,7 @@ const LOW: ScalingLevel = {
   peakMs: 4_000,
   settleMs: 1_500,
   measureMs: 8_000,
-  thinkMs: [100, 300],
+  thinkMs: [60, 140],
 };
 
 const MEDIUM: ScalingLevel = {
@@ -119,7 +119,7 @@ const MEDIUM: ScalingLevel = {
   utilization: [40, 70],
   responseP95Ms: 2,
   peakSessions: 96,
-  steadySessions: 74,
+  steadySessions: 80,
   rampMs: 3_000,
   peakMs: 5_000,
   settleMs: 2_000,
@@ -156,11 +156,11 @@ const FULL: Profile = {
     ratePerSecond: 400,
     rowsPerRequest: 40,
     burstMb: 300,
-    maxConnections: 60,
+    maxConnections: 100,
   },
   cache: {
-    keys: 10_000,
-    requestsPerSecond: 25_000,
+    keys: 8_000,
+    requestsPerSecond: 20_000,
     rampMs: 6_000,
     steadyMs: 10_000,
     zipfExponent: 0.99,
@@ -242,7 +242,7 @@ const QUICK: Profile = {
         peakMs: 2_000,
         settleMs: 400,
         measureMs: 1_500,
-        thinkMs: [100, 300],
+        thinkMs: [60, 140],
         reducedTo: QUICK_LIMIT,
       },
     ],
@@ -257,7 +257,7 @@ const QUICK: Profile = {
     phaseMs: 2_000,
     ratePerSecond: 150,
     burstMb: 60,
-    maxConnections: 20,
+    maxConnections: 45,
   },
   cache: {
     ...CI.cache,

@@ -3,6 +3,8 @@ export interface HostEvidence {
   readonly cpuPercent: number;
   readonly stealPercent: number | null;
   readonly throttledPercent: number | null;
+  /** Of the time the main thread wanted a CPU, the share it waited for one, percent. */
+  readonly cpuWaitPercent: number | null;
   /** CPU of this process, percent of the whole machine. */
   readonly ownCpuPercent: number;
   /** How late the host woke a sleeping thread, p95 in ms; `null` where no load was paced. */
@@ -14,6 +16,8 @@ export interface SaturationLimits {
   readonly stealPercent: number;
   /** @default 5 */
   readonly throttledPercent: number;
+  /** A fit machine lets a program of a few percent CPU wait next to nothing. @default 20 */
+  readonly cpuWaitPercent: number;
   /** CPU used by everybody else, servers on the same machine included. @default 75 */
   readonly othersCpuPercent: number;
   /**
@@ -27,6 +31,7 @@ export interface SaturationLimits {
 export const SATURATION_LIMITS: SaturationLimits = {
   stealPercent: 5,
   throttledPercent: 5,
+  cpuWaitPercent: 20,
   othersCpuPercent: 75,
   wakeShareOfThreshold: 0.5,
 };
@@ -50,6 +55,12 @@ export function saturationCauses(
   if (throttledPercent !== null && throttledPercent > limits.throttledPercent) {
     causes.push(
       `the container's CPU quota held it still ${throttledPercent.toFixed(1)} % of the time`,
+    );
+  }
+  const { cpuWaitPercent } = evidence;
+  if (cpuWaitPercent !== null && cpuWaitPercent > limits.cpuWaitPercent) {
+    causes.push(
+      `this process had to wait for a CPU ${cpuWaitPercent.toFixed(0)} % of the time it wanted one`,
     );
   }
   const others = evidence.cpuPercent - evidence.ownCpuPercent;

@@ -5,6 +5,7 @@ const quiet: HostEvidence = {
   cpuPercent: 40,
   stealPercent: 0.2,
   throttledPercent: null,
+  cpuWaitPercent: 3,
   ownCpuPercent: 20,
   wakeDelayP95Ms: 0.3,
 };
@@ -17,6 +18,7 @@ describe('saturationCauses()', () => {
   it.each<[string, Partial<HostEvidence>, number | undefined, RegExp]>([
     ['steal', { stealPercent: 12.34 }, undefined, /12\.3 % .*steal/],
     ['a CPU quota', { throttledPercent: 30 }, undefined, /quota .* 30\.0 %/],
+    ['waiting for a CPU', { cpuWaitPercent: 41.6 }, undefined, /wait for a CPU 42 %/],
     ['other processes', { cpuPercent: 99, ownCpuPercent: 10 }, undefined, /89 % of the machine/],
     ['late wake-ups', { wakeDelayP95Ms: 0.7 }, 1, /0\.70 ms late/],
   ])('names %s with its number', (_, change, threshold, text) => {

@@ -16,11 +16,11 @@ import type { ScalingQuality } from './scaling_quality_policy.ts';
 export interface ScalingLevelResult {
   readonly level: ScalingLevel;
   readonly offeredPerSecond: number;
-  /** From the intended start (schedule) to the answer; the p95 of this decides. */
+  /** From asking for a connection to the answer of a one-row indexed select on it; the p95 of this decides. */
   readonly response: LatencySummary;
   readonly responseP95Ci95: readonly [number, number] | null;
-  /** From the moment the connection was really asked for. */
-  readonly responseFromAsking: LatencySummary;
+  /** The same from the moment the schedule wanted it to start: the generator's lag included. */
+  readonly responseFromIntended: LatencySummary;
   readonly acquireWait: LatencySummary;
   readonly query: LatencySummary;
   readonly held: LatencySummary;
