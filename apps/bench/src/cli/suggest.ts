@@ -9,11 +9,12 @@ export function suggest(typed: string, known: Iterable<string>): string | undefi
   return best;
 }
 
-/** `unknown scenario "scalng", did you mean "scaling"? (known: …)` */
+/** `Unknown scenario "scalng", did you mean "scaling"?`, or the names there are. */
 export function unknownName(kind: string, typed: string, known: readonly string[]): string {
   const meant = suggest(typed, known);
-  const hint = meant === undefined ? '' : `, did you mean "${meant}"?`;
-  return `Unknown ${kind} "${typed}"${hint} (known: ${known.join(', ')})`;
+  // With a good guess the list would only push it out of sight.
+  const rest = meant === undefined ? ` (known: ${known.join(', ')})` : `, did you mean "${meant}"?`;
+  return `Unknown ${kind} "${typed}"${rest}`;
 }
 
 function editDistance(a: string, b: string): number {

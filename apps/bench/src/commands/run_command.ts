@@ -92,7 +92,8 @@ function sort(names: readonly string[]): { full: FullRunName[]; targets: string[
       const known = [
         ...FULL_RUN.map((f) => f.name),
         'targets',
-        ...SCENARIOS.flatMap(({ id, name: long }) => [id, long]),
+        ...SCENARIOS.map(({ id }) => id),
+        ...SCENARIOS.map(({ name: long }) => long),
       ];
       throw new UsageError(unknownName('scenario', name, known));
     }

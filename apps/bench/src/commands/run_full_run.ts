@@ -68,7 +68,12 @@ export async function runFullRun(
       ...(postgres.auth === undefined ? {} : { auth: postgres.auth }),
       command: ['fynlo-bench run', ...names, `--profile ${profile} --seed ${seed}`].join(' '),
     },
-    onProgress: (event) => progress.update(phaseOf(event), detailOf(event), event.percent / 100),
+    onProgress: (event) => {
+      // What is closed after the verdict is no news.
+      if (event.phase !== 'close') {
+        progress.update(phaseOf(event), detailOf(event), event.percent / 100);
+      }
+    },
   });
   try {
     await optimizer.initializeOptimizationFramework();
