@@ -1,0 +1,48 @@
+import { describe, expect, it } from 'vitest';
+import {
+  afterConnect,
+  afterConnectError,
+  type ConnectLimit,
+  initialConnectLimit,
+} from './_connect_limit.ts';
+
+const tuning = { maxConnecting: 4, maxConnectingCap: 16 };
+
+function connects(state: ConnectLimit, tookMs: number, count: number): ConnectLimit {
+  let next = state;
+  for (let i = 0; i < count; i++) next = afterConnect(next, tookMs, tuning);
+  return next;
+}
+
+describe('the limit of connects in flight', () => {
+  it('grows by one after each round of fast connects, and no further than its cap', () => {
+    const start = initialConnectLimit(tuning);
+    expect(start.limit).toBe(4);
+    expect(connects(start, 10, 3).limit).toBe(4);
+    expect(connects(start, 10, 4).limit).toBe(5);
+    expect(connects(start, 10, 9).limit).toBe(6);
+    expect(connects(start, 10, 1_000).limit).toBe(16);
+  });
+
+  it('stays when connects become slower, and goes back when they take twice as long', () => {
+    const grown = connects(initialConnectLimit(tuning), 10, 1_000);
+    expect(connects(grown, 18, 16).limit).toBe(16);
+    expect(connects(grown, 50, 16).limit).toBe(8);
+    expect(connects(grown, 50, 24).limit).toBe(4);
+    expect(connects(grown, 50, 40).limit).toBeGreaterThanOrEqual(4);
+  });
+
+  it('takes a server that became slower for good as it is', () => {
+    const grown = connects(initialConnectLimit(tuning), 10, 1_000);
+    expect(connects(grown, 50, 400).limit).toBe(16);
+  });
+
+  it('is halved by errors down to one, and grows back', () => {
+    let state = initialConnectLimit(tuning);
+    state = afterConnectError(state);
+    expect(state.limit).toBe(2);
+    state = afterConnectError(afterConnectError(afterConnectError(state)));
+    expect(state.limit).toBe(1);
+    expect(connects(state, 10, 1).limit).toBe(2);
+  });
+});
