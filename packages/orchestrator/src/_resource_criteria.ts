@@ -71,7 +71,7 @@ export function resourceCriteria(
       {
         id: 'network-reuse',
         scenario,
-        metric: '1 − connects ÷ acquires, second half of the phase',
+        metric: '1 − connects ÷ acquires, last third of the load',
         statistic: 'ratio',
         op: '>',
         threshold: 95,

@@ -89,11 +89,10 @@ function compare(without: ResourcePhase, withOptimizer: ResourcePhase): Resource
   };
   return [
     line('RSS kept after the burst', 'MiB', (p) => p.rssAfterBurstMb),
-    line('peak RSS', 'MiB', (p) => p.rssPeakMb),
     line('CPU, percent of one core', '%', (p) => p.usage.cpuPercentOfOneCore),
     line('event loop utilisation', 'share', (p) => p.usage.eventLoopUtilization),
     line('connects', 'connections', (p) => p.connects),
-    line('connection reuse, second half', 'share', (p) => p.steadyReuse),
+    line('connection reuse, last third', 'share', (p) => p.steadyReuse),
     line('GC pause p99', 'ms', (p) => p.usage.gc.pause.p99),
     line('GC time', 'ms', (p) => p.usage.gc.totalMs),
     line('response p95', 'ms', (p) => p.response.p95),

@@ -70,7 +70,7 @@ export async function runResourcePhase(context: RunContext, run: PhaseRun): Prom
     const random = seededRandom(context.seed + 7);
     const response = new LatencyHistogram();
     let notAdmitted = 0;
-    const half = lengthMs(segments) / 2;
+    const lastThird = (lengthMs(segments) * 2) / 3;
     const from = sampler.sample();
     let middle = from;
     const host = HostMonitor.start();
@@ -82,7 +82,8 @@ export async function runResourcePhase(context: RunContext, run: PhaseRun): Prom
         0.1 + 0.9 * done,
         `${run.optimizer} optimizer: ${ratePerSecond} requests a second`,
       );
-      if (middle === from && performance.now() - startedAt >= half) middle = sampler.sample();
+      if (middle === from && performance.now() - startedAt >= lastThird - 50)
+        middle = sampler.sample();
       if (acting && done < 1) {
         optimizer.optimizeNetworkEfficiency().then(
           (report) => {

@@ -20,7 +20,7 @@ export interface ResourcePhase {
   /** Of the load window. */
   readonly usage: ProcessUsage;
   readonly evidence: HostEvidence;
-  /** Of the second half of the load: what an optimizer has learned by then shows. */
+  /** Of the last third of the load: what an optimizer has learned by then shows. */
   readonly steadyAcquires: number;
   readonly steadyConnects: number;
   readonly steadyReuse: number | null;
