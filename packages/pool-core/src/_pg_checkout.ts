@@ -133,10 +133,12 @@ export class ConnectWaiter extends Waiter<pg.Client> {
   readonly #lender: Lender;
   readonly #callback: ConnectCallback;
   readonly #scope: AsyncResource;
+  readonly #told: ((entry: Entry<pg.Client>) => void) | undefined;
   #inCall = true;
 
-  constructor(lender: Lender, callback: ConnectCallback) {
+  constructor(lender: Lender, callback: ConnectCallback, told?: (entry: Entry<pg.Client>) => void) {
     super();
+    this.#told = told;
     this.#lender = lender;
     this.#callback = callback;
     this.#scope = new AsyncResource('PG_POOL_CONNECT', { requireManualDestroy: true });
@@ -148,6 +150,7 @@ export class ConnectWaiter extends Waiter<pg.Client> {
   }
 
   override granted(entry: Entry<pg.Client>): pg.PoolClient {
+    this.#told?.(entry);
     const client = lend(this.#lender, entry);
     this.#answer(undefined, client);
     return client;
@@ -214,11 +217,18 @@ export class LeaseWaiter extends Waiter<pg.Client> {
   readonly #lender: Lender;
   readonly #resolve: (lease: PgLease) => void;
   readonly #reject: (error: Error) => void;
+  readonly #told: ((entry: Entry<pg.Client>) => void) | undefined;
   /** Ends the watch over an AbortSignal. */
   unwatch: (() => void) | undefined;
 
-  constructor(lender: Lender, resolve: (lease: PgLease) => void, reject: (error: Error) => void) {
+  constructor(
+    lender: Lender,
+    resolve: (lease: PgLease) => void,
+    reject: (error: Error) => void,
+    told?: (entry: Entry<pg.Client>) => void,
+  ) {
     super();
+    this.#told = told;
     this.#lender = lender;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -226,6 +236,7 @@ export class LeaseWaiter extends Waiter<pg.Client> {
 
   override granted(entry: Entry<pg.Client>): PgLease {
     this.unwatch?.();
+    this.#told?.(entry);
     const lease = new PgLease(this.#lender, entry);
     this.#resolve(lease);
     this.#lender.answered();

@@ -14,10 +14,22 @@ export interface AnyPoolOptions extends pg.PoolConfig {
 
 export type AnyPoolClass = new (options?: AnyPoolOptions) => pg.Pool;
 
+class PoolOfLeases extends Pool {
+  constructor(options: AnyPoolOptions = {}) {
+    super({ ...options, leases: true });
+  }
+}
+
+/** By what a client is known: itself, or its backend where each checkout has a stand-in. */
+export type Identity = (client: unknown) => unknown;
+const itself: Identity = (client) => client;
+const backend: Identity = (client) => (client as { processID: number }).processID;
+
 /** Every group runs on each of these. */
-export const poolClasses: readonly [name: string, PoolClass: AnyPoolClass][] = [
-  ['pg.Pool', pg.Pool],
-  ['Pool', Pool],
+export const poolClasses: readonly [name: string, PoolClass: AnyPoolClass, identity: Identity][] = [
+  ['pg.Pool', pg.Pool, itself],
+  ['Pool', Pool, itself],
+  ['Pool with leases', PoolOfLeases, backend],
 ];
 
 /** What applications and libraries read off pg.Pool beyond its types. */

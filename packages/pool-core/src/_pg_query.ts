@@ -5,13 +5,15 @@ import type pg from 'pg';
 import { requestCancel } from './_pg_cancel.ts';
 import type { Release } from './_pg_checkout.ts';
 import { recordOf } from './_pg_client_record.ts';
-import { afterQueryError } from './_pg_query_error_policy.ts';
+import { afterQueryError, saysServerReadsOnly } from './_pg_query_error_policy.ts';
 import { QueryAbortedError } from './pg_errors.ts';
 
 export type QueryCallback = (error: Error | undefined, result?: unknown) => void;
 
 export interface QueryRules {
   readonly discardOnQueryError: boolean;
+  /** The server turned out to read only: told before the client goes back. */
+  readonly roleLost: () => void;
 }
 
 /** Runs the statement, gives the client back, answers: in this order and, as in pg-pool, in one tick. */
@@ -58,6 +60,7 @@ export function queryOnce(
 }
 
 function costsConnection(error: Error, rules: QueryRules): boolean {
+  if (saysServerReadsOnly(error)) rules.roleLost();
   return rules.discardOnQueryError || afterQueryError(error) === 'destroy';
 }
 

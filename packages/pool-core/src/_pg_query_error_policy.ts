@@ -23,3 +23,11 @@ export function afterQueryError(error: unknown): 'keep' | 'destroy' {
   if (LASTING.has(code) || LASTING_CLASSES.test(code)) return 'destroy';
   return 'message' in error && error.message === STILL_RUNNING ? 'destroy' : 'keep';
 }
+
+/**
+ * Whether the error says that the server is no longer the primary: then none of its connections is worth keeping. A statement
+ * by itself is in no read-only transaction, unless the session or its user reads only by default.
+ */
+export function saysServerReadsOnly(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && 'code' in error && error.code === '25006';
+}

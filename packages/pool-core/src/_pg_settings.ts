@@ -26,6 +26,7 @@ export interface PoolSettings {
   readonly reset: 'dirty' | 'always' | 'never';
   readonly resetTimeoutMs: number;
   readonly leases: boolean;
+  readonly detectNestedAcquire: boolean;
   /** Passed on as they are; the manager checks them. */
   readonly manager: Pick<
     DynamicConnectionPoolManagerOptions<unknown>,
@@ -124,6 +125,7 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     reset: choice(options),
     resetTimeoutMs: duration(options, 'resetTimeoutMs') || DEFAULT_RESET_TIMEOUT_MS,
     leases: flag(options, 'leases') ?? false,
+    detectNestedAcquire: flag(options, 'detectNestedAcquire') ?? false,
     manager: {
       scalingThreshold: options.scalingThreshold,
       scaleDownThreshold: options.scaleDownThreshold,

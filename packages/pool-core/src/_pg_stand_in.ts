@@ -55,6 +55,7 @@ export function standInFor(
 /** Set by each class for its own instances. */
 let over: (standIn: object) => void = () => {};
 let isOver: (standIn: object) => boolean = () => true;
+let isHeld: (value: unknown) => value is Held = (_): _ is Held => false;
 
 abstract class Held {
   #client: pg.Client;
@@ -66,6 +67,8 @@ abstract class Held {
       (standIn as Held).#over = true;
     };
     isOver = (standIn) => (standIn as Held).#over;
+    isHeld = (value): value is Held =>
+      typeof value === 'object' && value !== null && #over in value;
   }
 
   constructor(client: pg.Client, leaseId: number) {
@@ -125,7 +128,17 @@ function makeClass(sample: pg.Client, prototype: object): StandInClass {
       },
     });
   }
-  // instanceof pg.Client holds; nothing is inherited that is not delegated above, except what the class gains later.
-  Object.setPrototypeOf(StandIn.prototype, prototype);
+  // Between the two, for what the sample did not have: an application's own fields, which it finds on the client whichever way it
+  // got there. Its target inherits from the client's prototype, so that instanceof pg.Client holds.
+  const further = new Proxy(Object.create(prototype) as object, {
+    has: (target, key) => Reflect.has(target, key),
+    get: (target, key, standIn) =>
+      isHeld(standIn) ? Reflect.get(Held.peek(standIn), key) : Reflect.get(target, key),
+    set: (target, key, to, standIn) =>
+      isHeld(standIn)
+        ? Reflect.set(Held.clientOf(standIn, key), key, to)
+        : Reflect.set(target, key, to),
+  });
+  Object.setPrototypeOf(StandIn.prototype, further);
   return StandIn as unknown as StandInClass;
 }

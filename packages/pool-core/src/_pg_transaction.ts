@@ -2,7 +2,7 @@
  * A function run in a transaction.
  */
 import type pg from 'pg';
-import { insideOf, isBusy } from './_pg_client_inside.ts';
+import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { ConnectionLostError, InvalidOptionError } from './errors.ts';
 import { TransactionRolledBackError } from './pg_errors.ts';
 import type { TransactionOptions } from './pg_transaction_options.ts';
@@ -41,7 +41,8 @@ export async function inTransaction<T>(
       return result;
     } catch (error) {
       // With a statement still running (query_timeout does that), the release ends the transaction, in bounded time.
-      if (!isBusy(insideOf(client))) await client.query('ROLLBACK').catch(() => undefined);
+      if (activeQueryOf(insideOf(client)) === undefined)
+        await client.query('ROLLBACK').catch(() => undefined);
       const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
       if (!RETRYABLE.has(code) || attempt >= retries) throw error;
       const delayMs = Math.random() * retryDelayMs * 2 ** attempt;

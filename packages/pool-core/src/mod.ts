@@ -1,7 +1,7 @@
 export type { PoolConnectContext } from './_pg_channels.ts';
 export type { SessionCounts } from './_pg_session.ts';
 export * from './manager.ts';
-export { QueryAbortedError, TransactionRolledBackError } from './pg_errors.ts';
+export { NestedAcquireError, QueryAbortedError, TransactionRolledBackError } from './pg_errors.ts';
 export type { PoolOptions } from './pg_options.ts';
 export type { TransactionOptions } from './pg_transaction_options.ts';
 export type { Abortable, DisposablePoolClient, GetConnectionOptions } from './pool.ts';

@@ -10,7 +10,7 @@ import {
   until,
 } from './_pg_conformance.ts';
 
-for (const [name, PoolClass] of poolClasses) {
+for (const [name, PoolClass, identity] of poolClasses) {
   describe(`${name}: connect and release`, () => {
     const pools = new PoolMaker(PoolClass, inject('postgresUrl'));
     afterEach(() => pools.endAll());
@@ -72,7 +72,9 @@ for (const [name, PoolClass] of poolClasses) {
       const client = await pool.connect();
       expect(client).toBeInstanceOf(pg.Client);
       expect(client.release).toBeTypeOf('function');
-      expect(Object.getPrototypeOf(client)).toBe(pg.Client.prototype);
+      if (name !== 'Pool with leases') {
+        expect(Object.getPrototypeOf(client)).toBe(pg.Client.prototype);
+      }
       expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
       client.release();
     });
@@ -117,7 +119,7 @@ for (const [name, PoolClass] of poolClasses) {
       first.release();
       second.release();
       const again = await pool.connect();
-      expect(again).toBe(second);
+      expect(identity(again)).toBe(identity(second));
       again.release();
     });
 
@@ -175,7 +177,7 @@ for (const [name, PoolClass] of poolClasses) {
         const removed = new Promise((resolve) => pool.once('remove', resolve));
         client.release(reason);
         expect([pool.totalCount, pool.idleCount]).toEqual([0, 0]);
-        expect(await removed).toBe(client);
+        expect(identity(await removed)).toBe(identity(client));
         expect((await pool.query('select 2 as two')).rows).toEqual([{ two: 2 }]);
       });
     }

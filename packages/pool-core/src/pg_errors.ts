@@ -37,3 +37,25 @@ export class TransactionRolledBackError extends PoolError {
     );
   }
 }
+
+/**
+ * Every client of the pool is held by a caller that waits for a further one, so none can come back: one of them is refused
+ * (`detectNestedAcquire`).
+ */
+export class NestedAcquireError extends PoolError {
+  override readonly name: string = 'NestedAcquireError';
+  /** Where the refused caller asked for its further client. */
+  readonly waiterStack: string;
+  /** Where it had asked for the one it holds. */
+  readonly holderStack: string;
+
+  constructor(size: number, holderStack: string, waiterStack: string) {
+    super(
+      'ERR_POOL_NESTED_ACQUIRE',
+      `All ${size} clients of the pool are held by callers that wait for another one: use the client you have. ` +
+        `It was asked for here:\n${holderStack}\nand the other one here:\n${waiterStack}`,
+    );
+    this.waiterStack = waiterStack;
+    this.holderStack = holderStack;
+  }
+}

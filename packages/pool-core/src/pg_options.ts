@@ -125,4 +125,10 @@ export interface PoolOptions extends pg.PoolConfig {
    * @default false
    */
   leases?: boolean | undefined;
+  /**
+   * For development: whether a caller that holds a client and waits for another is refused with NestedAcquireError, within a
+   * second, once all clients are held like that. Follows callers by AsyncLocalStorage and takes a stack per acquire.
+   * @default false
+   */
+  detectNestedAcquire?: boolean | undefined;
 }

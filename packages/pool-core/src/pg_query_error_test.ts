@@ -116,4 +116,18 @@ describe('a failed pool.query', () => {
     expect(error).toBeInstanceOf(Error);
     expect(await pid()).toBeGreaterThan(0);
   });
+
+  test('F30 a server that turns out to read only loses all its connections', async () => {
+    make({ max: 3, onConnect: (client) => void client });
+    await Promise.all(Array.from({ length: 3 }, () => pool.query('select pg_sleep(0.05)')));
+    expect(pool.totalCount).toBe(3);
+    const client = await pool.connect();
+    const text = `set transaction read only; insert into ${table} values (2)`;
+    expect((await caught(pool.query(text))).code).toBe('25006');
+    expect(pool.totalCount).toBe(1);
+    client.release();
+    expect(pool.totalCount).toBe(0);
+    expect(await pid()).toBeGreaterThan(0);
+    expect(pool.stats().destroyed.outdated).toBe(2);
+  });
 });

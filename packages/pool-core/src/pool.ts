@@ -19,9 +19,11 @@ import {
 import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
+import { type Following, NestingWatch } from './_pg_nesting.ts';
 import {
   abortableQueryOnce,
   type QueryCallback,
+  type QueryRules,
   queryOnce,
   rejectFromCaller,
 } from './_pg_query.ts';
@@ -116,11 +118,14 @@ export class Pool
   readonly #resources: ResourcePool<pg.Client>;
   readonly #lender: Lender;
   readonly #counts: SessionCounts;
+  readonly #nesting: NestingWatch | undefined;
+  readonly #queryRules: QueryRules;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
   #queueing: ((waiter: ConnectWaiter) => void) | undefined;
   #end: Promise<void> | undefined;
+  #roleLostUntil = 0;
   #graceMs: number = Number.POSITIVE_INFINITY;
   #noneWaits: (() => void) | undefined;
 
@@ -140,6 +145,9 @@ export class Pool
     this.#factory = new PgClientFactory(this as never, rules);
     this.manager = new DynamicConnectionPoolManager(managerOptions(settings, this.#factory));
     this.#resources = this.manager.pool;
+    this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
+    const { discardOnQueryError } = settings;
+    this.#queryRules = { discardOnQueryError, roleLost: () => this.#leaveReadOnlyServer() };
     const { exactIdle, idleTimeoutMs } = settings;
     const idle =
       exactIdle && idleTimeoutMs < Number.POSITIVE_INFINITY
@@ -221,19 +229,43 @@ export class Pool
     const resources = this.#resources;
     const queueing = this.#queueing;
     this.#queueing = undefined;
+    const nesting = this.#nesting?.begin();
     const entry = resources.tryAcquire();
     if (entry !== undefined) {
+      nesting?.granted(entry);
       lendNextTick(this.#lender, entry, item.callback);
       return;
     }
-    const waiter = new ConnectWaiter(this.#lender, item.callback);
+    const waiter = new ConnectWaiter(this.#lender, item.callback, nesting?.granted);
     resources.acquire(waiter);
     waiter.returned();
-    if (waiter.queued) queueing?.(waiter);
+    if (waiter.queued) {
+      nesting?.queued(waiter);
+      queueing?.(waiter);
+    }
   }
 
   /** Asks for a lease: a connection that is given back by `lease.release()` or `await using`. */
   getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
+    return this.#lease(options, this.#nesting?.begin());
+  }
+
+  /** Runs `fn` with a connection that is given back whatever becomes of it. */
+  async withConnection<T>(
+    fn: (client: pg.PoolClient) => Promise<T> | T,
+    options: GetConnectionOptions = {},
+  ): Promise<T> {
+    const scope = this.#nesting?.scoped();
+    const lease = await this.#lease(options, scope);
+    try {
+      const client = lease.connection;
+      return await (scope === undefined ? fn(client) : scope.run(() => fn(client)));
+    } finally {
+      if (!lease.released) await lease.release();
+    }
+  }
+
+  #lease(options: GetConnectionOptions, following: Following | undefined): Promise<PgLease> {
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs, label } = options;
       const resources = this.#resources;
@@ -245,33 +277,25 @@ export class Pool
         reject(asCallerSees(new PoolClosedError(this.#settings.name)));
         return;
       }
+      if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
+        reject(new InvalidOptionError('timeoutMs', timeoutMs, 'a time >= 0, in ms'));
+        return;
+      }
       const entry = resources.tryAcquire(label);
       if (entry !== undefined) {
+        following?.granted(entry);
         const lease = new PgLease(this.#lender, entry);
         resources.announce(entry, 0, lease);
         resolve(lease);
         return;
       }
-      const waiter = new LeaseWaiter(this.#lender, resolve, reject);
+      const waiter = new LeaseWaiter(this.#lender, resolve, reject, following?.granted);
       waiter.label = label;
       resources.acquire(waiter, timeoutMs);
-      if (signal !== undefined && waiter.queued) {
-        waiter.unwatch = this.#cancelOnAbort(waiter, signal);
-      }
+      if (!waiter.queued) return;
+      following?.queued(waiter);
+      if (signal !== undefined) waiter.unwatch = this.#cancelOnAbort(waiter, signal);
     });
-  }
-
-  /** Runs `fn` with a connection that is given back whatever becomes of it. */
-  async withConnection<T>(
-    fn: (client: pg.PoolClient) => Promise<T> | T,
-    options?: GetConnectionOptions,
-  ): Promise<T> {
-    const lease = await this.getConnection(options);
-    try {
-      return await fn(lease.connection);
-    } finally {
-      if (!lease.released) await lease.release();
-    }
   }
 
   /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws. */
@@ -419,7 +443,7 @@ export class Pool
     }
     this.connect((refusal, client, done) => {
       if (client === undefined) reply(refusal);
-      else queryOnce(client, done, text, values, this.#settings, reply);
+      else queryOnce(client, done, text, values, this.#queryRules, reply);
     });
   }
 
@@ -439,13 +463,26 @@ export class Pool
         done();
         reply(new AcquireAbortedError(0, signal.reason));
       } else {
-        const { discardOnQueryError } = this.#settings;
-        const rules = { discardOnQueryError, stream: this.options.stream };
+        const rules = { ...this.#queryRules, stream: this.options.stream };
         abortableQueryOnce(client, done, text, values, rules, signal, reply);
       }
     });
     // Refused before it came to that.
     this.#queueing = undefined;
+  }
+
+  /**
+   * After a failover the old primary takes connections and reads only: every connection from before goes, the idle ones now, the
+   * lent ones at their release, at most once a second, as a user that reads only by design would otherwise empty the pool with
+   * each mistake.
+   */
+  #leaveReadOnlyServer(): void {
+    const resources = this.#resources;
+    const now = resources.clock.now();
+    if (now < this.#roleLostUntil) return;
+    this.#roleLostUntil = now + ROLE_LOST_MS;
+    resources.bumpGeneration();
+    for (const entry of resources.idleEntries()) void resources.destroyIdle(entry, 'outdated');
   }
 
   // --- the end --------------------------------------------------------------------------------------------------
@@ -518,6 +555,7 @@ export class Pool
 export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
 
 const CANCEL_MS = 5_000;
+const ROLE_LOST_MS = 1_000;
 
 /** What pg-pool's own constructor does not know, or knows under another name. */
 function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
