@@ -21,7 +21,7 @@ export interface Change {
 }
 
 /** A smaller change than this is not worth a word, however surely it is there. */
-export const SMALLEST_CHANGE = 0.03;
+const SMALLEST_CHANGE = 0.03;
 const ALPHA = 0.05;
 
 /**

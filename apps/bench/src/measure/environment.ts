@@ -33,7 +33,7 @@ export interface ServerEnvironment {
 const require = createRequire(import.meta.url);
 
 /** The installed version of a package; undefined when it is not there. Its `exports` may hide its manifest. */
-export function installedVersion(name: string): string | undefined {
+function installedVersion(name: string): string | undefined {
   let folder: string;
   try {
     folder = dirname(require.resolve(name));

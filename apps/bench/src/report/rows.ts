@@ -36,7 +36,7 @@ export function medianOf(subject: SubjectResult, metric: MetricName): number | u
   return values.length === 0 ? undefined : median(values);
 }
 
-export function shownMetrics(scenario: ScenarioResult): MetricName[] {
+function shownMetrics(scenario: ScenarioResult): MetricName[] {
   const wanted = [...new Set([...scenario.criteria.map((c) => c.criterion.metric), ...USUAL])];
   return wanted.filter((metric) =>
     scenario.subjects.some((subject) => medianOf(subject, metric) !== undefined),

@@ -6,7 +6,7 @@ import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import { type BenchCache, VALUE } from '../subjects/bench_cache.ts';
 
 /** Keys that the read scenarios use. */
-export const KEYS = 2000;
+const KEYS = 2000;
 
 /** Made anew for each request, as application code does: hashing the string is part of the price. */
 export function keyOf(i: number): string {

@@ -90,7 +90,7 @@ function judgeValues(
   return { ...base, verdict: 'fail' };
 }
 
-export function meets(value: number, { op, bound }: Pick<Criterion, 'op' | 'bound'>): boolean {
+function meets(value: number, { op, bound }: Pick<Criterion, 'op' | 'bound'>): boolean {
   if (op === '<=') return value <= bound;
   if (op === '>=') return value >= bound;
   return value === bound;
