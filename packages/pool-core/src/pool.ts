@@ -78,6 +78,31 @@ export type DisposablePoolClient = pg.PoolClient & AsyncDisposable;
 
 const EMPTY: readonly never[] = Object.freeze([]);
 
+/**
+ * A drop-in for `pg.Pool`: a subclass of the application's own, with its options and defaults, its methods in callback and
+ * promise form, its events, counters and error texts; pg-pool's test suite passes on it. The clients it lends are plain pg Clients.
+ *
+ * Where it differs on purpose, and what it can do beyond, is listed in the README. In short: a failed statement does not cost
+ * its connection, a client comes back clean, waiting callers are told why, and `end()` always ends.
+ *
+ * @example
+ * ```ts
+ * import assert from 'node:assert/strict';
+ * import { Pool } from '@fynlo/pool-core';
+ *
+ * await using pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 20 });
+ *
+ * const { rows } = await pool.query('select $1::int + 1 as n', [41]);
+ * assert.deepEqual(rows, [{ n: 42 }]);
+ *
+ * const total = await pool.transaction(async (client) => {
+ *   await client.query('create temporary table cart (price int) on commit drop');
+ *   await client.query('insert into cart values (3), (4)');
+ *   return (await client.query('select sum(price)::int as total from cart')).rows[0].total;
+ * });
+ * assert.equal(total, 7);
+ * ```
+ */
 export class Pool
   extends pg.Pool
   implements ObservablePool, ResizablePool, EvictablePool, AsyncDisposable
@@ -129,6 +154,11 @@ export class Pool
   #graceMs: number = Number.POSITIVE_INFINITY;
   #noneWaits: (() => void) | undefined;
 
+  /**
+   * @param options see {@link PoolOptions}
+   * @param Client what is made instead of pg's Client, unless `options.Client` says so
+   * @throws InvalidOptionError for a value that cannot work, or two options that contradict each other
+   */
   constructor(options?: PoolOptions, Client?: unknown) {
     if (options !== undefined && options !== null && typeof options !== 'object') {
       throw new InvalidOptionError('options', options, 'an object, such as { connectionString }');
@@ -196,6 +226,15 @@ export class Pool
 
   // --- connect --------------------------------------------------------------------------------------------------
 
+  /**
+   * Lends a client, until its `release()` or the end of an `await using` scope.
+   *
+   * @throws AcquireTimeoutError after `connectionTimeoutMillis`; it begins with pg-pool's words and says how things stood
+   * @throws PoolQueueFullError when `maxWaiting` callers wait already
+   * @throws NestedAcquireError with `detectNestedAcquire`
+   * @throws PoolClosedError once `end()` was called
+   * @throws the connect's own error (pg's, Node's or a hook's) where waiting would not mend it, or there is no time limit
+   */
   override connect(): Promise<DisposablePoolClient>;
   override connect(
     callback: (
@@ -245,12 +284,34 @@ export class Pool
     }
   }
 
-  /** Asks for a lease: a connection that is given back by `lease.release()` or `await using`. */
+  /**
+   * Asks for a lease: a connection that is given back by `lease.release()` or `await using`, and whose loss can be proven.
+   *
+   * @throws what {@link connect} throws, and AcquireAbortedError by the signal
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict';
+   * import { Pool } from '@fynlo/pool-core';
+   *
+   * await using pool = new Pool({ connectionString: process.env.DATABASE_URL });
+   * {
+   *   await using lease = await pool.getConnection({ label: 'nightly report', timeoutMs: 2_000 });
+   *   await lease.connection.query('select 1');
+   *   assert.equal(pool.connections()[0]?.label, 'nightly report');
+   * }
+   * assert.equal(pool.idleCount, 1);
+   * ```
+   */
   getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
     return this.#lease(options, this.#nesting?.begin());
   }
 
-  /** Runs `fn` with a connection that is given back whatever becomes of it. */
+  /**
+   * Runs `fn` with a connection that is given back whatever becomes of it.
+   *
+   * @throws what `fn` throws, and what {@link getConnection} throws
+   */
   async withConnection<T>(
     fn: (client: pg.PoolClient) => Promise<T> | T,
     options: GetConnectionOptions = {},
@@ -298,7 +359,26 @@ export class Pool
     });
   }
 
-  /** Runs `fn` in a transaction: committed when it returns, rolled back when it throws. */
+  /**
+   * Runs `fn` in a transaction: committed when it returns, rolled back when it throws.
+   *
+   * @throws what `fn` throws, and what {@link getConnection} throws
+   * @throws TransactionRolledBackError when the server answers COMMIT with a rollback, which pg takes for success
+   * @throws ConnectionLostError with `maybeExecuted` when the connection was lost while COMMIT was under way
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict';
+   * import { Pool } from '@fynlo/pool-core';
+   *
+   * await using pool = new Pool({ connectionString: process.env.DATABASE_URL });
+   * const level = await pool.transaction(
+   *   async (client) => (await client.query('show transaction_isolation')).rows[0].transaction_isolation,
+   *   { isolationLevel: 'serializable', retries: 3 },
+   * );
+   * assert.equal(level, 'serializable');
+   * ```
+   */
   async transaction<T>(
     fn: (client: pg.PoolClient) => Promise<T> | T,
     options: TransactionOptions = {},
@@ -357,6 +437,7 @@ export class Pool
   scalingEvents(): readonly ScalingEvent[] {
     return this.manager.scalingEvents();
   }
+  /** Starts telling `observer` what happens; the returned function stops it. */
   observe(observer: PoolObserver): () => void {
     return this.manager.observe(observer);
   }
@@ -374,6 +455,7 @@ export class Pool
   evictIdle(): number {
     return this.manager.evictIdle();
   }
+  /** Takes back a lease whose holder is proven lost. @returns false when no such lease is out. */
   reclaim(leaseId: number, reason: string): boolean {
     return this.manager.reclaim(leaseId, reason);
   }
@@ -389,6 +471,28 @@ export class Pool
 
   // The overloads of @types/pg, with its anys: a Pool must be assignable to a pg.Pool.
   // biome-ignore-start lint/suspicious/noExplicitAny: see above
+  /**
+   * Runs one statement on a client of its own. A config may carry a `signal`: fired while the statement waits, it ends the
+   * wait; fired while it runs, the server is asked to cancel it, over a connection of its own, and the client serves nobody
+   * before the server has answered both.
+   *
+   * @throws what {@link connect} throws, and the statement's own error, untouched
+   * @throws AcquireAbortedError, QueryAbortedError by the signal
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict';
+   * import { Pool, QueryAbortedError } from '@fynlo/pool-core';
+   *
+   * await using pool = new Pool({ connectionString: process.env.DATABASE_URL, max: 1 });
+   * await pool.query('select 1');
+   * await assert.rejects(
+   *   pool.query({ text: 'select pg_sleep(60)', signal: AbortSignal.timeout(100) }),
+   *   QueryAbortedError,
+   * );
+   * assert.equal(pool.totalCount, 1);
+   * ```
+   */
   override query<T extends pg.Submittable>(queryStream: T): T;
   override query<R extends any[] = any[], I = any[]>(
     queryConfig: Abortable<pg.QueryArrayConfig<I>>,
@@ -487,6 +591,10 @@ export class Pool
 
   // --- the end --------------------------------------------------------------------------------------------------
 
+  /**
+   * Ends the pool: no new calls, lent clients are waited for, callers behind a full pool are refused. A second call is an error,
+   * as in pg-pool; `await using` is not.
+   */
   override end(): Promise<void>;
   override end(callback: () => void): void;
   /** @param options graceMs: what is still lent after this time is closed under its holder. @default Infinity */
