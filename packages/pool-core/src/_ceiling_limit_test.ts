@@ -43,7 +43,7 @@ function second(
 }
 
 /** Runs windows one after the other; returns each step. */
-function after(state: CeilingState, ...windows: CeilingWindow[]): CeilingStep[] {
+function through(state: CeilingState, ...windows: CeilingWindow[]): CeilingStep[] {
   let current = state;
   return windows.map((window) => {
     const step = nextCeiling(current, window, tuning);
@@ -57,25 +57,25 @@ const start = initialCeiling(tuning);
 
 describe('the ceiling', () => {
   it('lets growth that pays go on, twice as far each time', () => {
-    const steps = after(start, second(1, 16, 1_600), second(2, 20, 2_000), second(3, 40, 4_000));
+    const steps = through(start, second(1, 16, 1_600), second(2, 20, 2_000), second(3, 40, 4_000));
     expect(steps.map(({ state }) => state.step)).toEqual([20, 40, 80]);
     expect(steps.every(({ change }) => change === undefined)).toBe(true);
   });
 
   it('freezes at the smaller size when growth bought less than a quarter of its proportion', () => {
-    const { state, change } = last(after(start, second(1, 16, 1_600), second(2, 32, 1_900)));
+    const { state, change } = last(through(start, second(1, 16, 1_600), second(2, 32, 1_900)));
     expect(change).toMatchObject({ reason: 'ceiling-frozen', from: 32, to: 16 });
     expect(change?.inputs['elasticity']).toBeCloseTo(0.1875);
     expect(state).toMatchObject({ phase: 'held', ceiling: 16 });
   });
 
   it('does not freeze growth that bought a quarter', () => {
-    const { state } = last(after(start, second(1, 16, 1_600), second(2, 32, 2_001)));
+    const { state } = last(through(start, second(1, 16, 1_600), second(2, 32, 2_001)));
     expect(state).toMatchObject({ phase: 'free', step: 64 });
   });
 
   it('takes leases that have not ended for no evidence, and lets the pool grow a little', () => {
-    const steps = after(
+    const steps = through(
       start,
       second(1, 16, 1_600),
       second(2, 20, 0, { heldMs: 0 }),
@@ -86,7 +86,7 @@ describe('the ceiling', () => {
   });
 
   it('stays where it is when the work collapsed while the pool grew', () => {
-    const { state, change } = last(after(start, second(1, 16, 4_000), second(2, 24, 400)));
+    const { state, change } = last(through(start, second(1, 16, 4_000), second(2, 24, 400)));
     expect(change).toMatchObject({ reason: 'ceiling-frozen', from: 24, to: 24 });
     expect(state).toMatchObject({ phase: 'held', ceiling: 24, restore: 16 });
   });
@@ -94,7 +94,7 @@ describe('the ceiling', () => {
   it('goes back at once when the connections are seen to work and next to nothing comes back', () => {
     const seen = { busyShare: 1 };
     const { state, change } = last(
-      after(start, second(1, 10, 1_000, seen), second(1.25, 16, 5, { ...seen, ms: 250 })),
+      through(start, second(1, 10, 1_000, seen), second(1.25, 16, 5, { ...seen, ms: 250 })),
     );
     expect(change).toMatchObject({ reason: 'ceiling-frozen', from: 16, to: 10 });
     expect(state).toMatchObject({ phase: 'held', ceiling: 10, holdUntil: 1.25 + 10_000 });
@@ -102,19 +102,19 @@ describe('the ceiling', () => {
 
   it('does not hold back callers that think: held, but not working', () => {
     const seen = { busyShare: 0.2 };
-    const steps = after(start, second(1, 16, 1_600, { busyShare: 1 }), second(2, 20, 10, seen));
+    const steps = through(start, second(1, 16, 1_600, { busyShare: 1 }), second(2, 20, 10, seen));
     expect(last(steps).state).toMatchObject({ phase: 'free', step: 40, anchor: undefined });
   });
 
   it('learns nothing while the pool is not what limits', () => {
     const air = { waiting: 0, utilization: 0.5 };
-    const steps = after(start, second(1, 40, 4_000, air), second(2, 40, 1_000, air));
+    const steps = through(start, second(1, 40, 4_000, air), second(2, 40, 1_000, air));
     expect(last(steps).state).toMatchObject({ phase: 'free', step: 50 });
   });
 
   it('does not let the pool grow while the event loop is saturated, and says so once', () => {
     const busy = { loopSaturated: true };
-    const steps = after(
+    const steps = through(
       start,
       second(1, 16, 1_600),
       second(2, 16, 1_600, busy),
@@ -129,7 +129,7 @@ describe('the ceiling', () => {
   });
 
   it('is cut by a fifth when throughput falls at the same size, again while that costs nothing', () => {
-    const steps = after(
+    const steps = through(
       start,
       second(1, 100, 5_000),
       second(2, 100, 1_000),
@@ -142,7 +142,7 @@ describe('the ceiling', () => {
       'ceiling-cut',
       'ceiling-cut',
     ]);
-    expect(last(after(last(steps).state, second(5, 51, 4_800))).state).toMatchObject({
+    expect(last(through(last(steps).state, second(5, 51, 4_800))).state).toMatchObject({
       phase: 'held',
       ceiling: 51,
     });
@@ -150,20 +150,25 @@ describe('the ceiling', () => {
 
   it('gives back what it cut when that cost throughput: then connections were not the trouble', () => {
     const { state, change } = last(
-      after(start, second(1, 100, 50_000), second(2, 100, 10_000), second(3, 80, 8_000)),
+      through(start, second(1, 100, 50_000), second(2, 100, 10_000), second(3, 80, 8_000)),
     );
     expect(change).toMatchObject({ reason: 'ceiling-probe', from: 80, to: 100 });
     expect(state).toMatchObject({ phase: 'held', ceiling: 100, best: 10_000 });
   });
 
   it('waits until connections above a lowered ceiling have come back before it judges', () => {
-    const steps = after(start, second(1, 100, 50_000), second(2, 100, 10_000), second(3, 95, 100));
+    const steps = through(
+      start,
+      second(1, 100, 50_000),
+      second(2, 100, 10_000),
+      second(3, 95, 100),
+    );
     expect(last(steps)).toMatchObject({ state: { phase: 'trial', ceiling: 80 } });
     expect(last(steps).change).toBeUndefined();
   });
 
   it('probes after its hold, a quarter further, and later each time that was in vain', () => {
-    let state = last(after(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
+    let state = last(through(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
     const probes: number[] = [];
     for (let now = 1_000; now < 100_000; now += 1_000) {
       const size = Math.min(state.ceiling, 20);
@@ -178,23 +183,23 @@ describe('the ceiling', () => {
   });
 
   it('is back at the size from before when what set it is over', () => {
-    const held = last(after(start, second(0, 30, 4_000), second(1, 38, 600))).state;
-    const { state } = last(after(held, second(2, 38, 5_000)));
+    const held = last(through(start, second(0, 30, 4_000), second(1, 38, 600))).state;
+    const { state } = last(through(held, second(2, 38, 5_000)));
     expect(state).toMatchObject({ phase: 'held', ceiling: 38, holdUntil: 2 + 20_000 });
   });
 
   it('is forgotten once the pool has air again and the hold is over', () => {
-    const held = last(after(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
+    const held = last(through(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
     const air = { waiting: 0, utilization: 0.2 };
-    expect(last(after(held, second(4_000, 16, 1_000, air))).state.phase).toBe('held');
-    expect(last(after(held, second(6_000, 16, 1_000, air))).state).toMatchObject({
+    expect(last(through(held, second(4_000, 16, 1_000, air))).state.phase).toBe('held');
+    expect(last(through(held, second(6_000, 16, 1_000, air))).state).toMatchObject({
       phase: 'free',
       ceiling: Number.POSITIVE_INFINITY,
     });
   });
 
   it('never goes below the minimum', () => {
-    let state = last(after(start, second(0, 12, 5_000))).state;
+    let state = last(through(start, second(0, 12, 5_000))).state;
     for (let now = 1; now < 20; now++) {
       state = nextCeiling(
         state,

@@ -48,7 +48,7 @@ export class Decisions {
    */
   grew(reason: ScalingReason, to: number, inputs: () => Inputs): void {
     const run = this.#run;
-    if (run !== undefined && run.reason === reason && to >= run.to) {
+    if (run !== undefined && run.reason === reason && to > run.to) {
       run.to = to;
       run.inputs = inputs;
       return;
