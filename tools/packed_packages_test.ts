@@ -27,7 +27,6 @@ const VOCABULARY: Readonly<Record<string, readonly string[]>> = {
 /** Entries that load without the package's optional peers. */
 const WITHOUT_PEERS: Readonly<Record<string, readonly string[]>> = {
   '@fynlo/pool-core': ['./manager', './contract'],
-  '@fynlo/cache-enhancer': ['.'],
 };
 
 const NODE = [process.execPath];

@@ -1,5 +1,7 @@
-import { CacheEngine } from './cache_engine.ts';
-import { cacheMetrics } from './cache_metrics.ts';
+import { CacheEngine } from './_cache_engine.ts';
+import { cacheMetrics } from './_cache_metrics.ts';
+import { covers, Requests } from './_requests.ts';
+import { MAX_USES } from './_s3_fifo.ts';
 import { CacheNamespace } from './cache_namespace.ts';
 import type { CacheEvents } from './emitter.ts';
 import { CacheClosedError, InvalidOptionError } from './errors.ts';
@@ -14,8 +16,6 @@ import {
   resolveOptions,
 } from './options.ts';
 import { type RedisTuningReport, tuneRedis } from './redis_tuning.ts';
-import { covers, Requests } from './requests.ts';
-import { MAX_USES } from './s3_fifo.ts';
 
 /** What to invalidate. */
 export interface InvalidationTarget {

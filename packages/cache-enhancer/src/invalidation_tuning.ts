@@ -1,7 +1,7 @@
-import type { CacheEngine } from './cache_engine.ts';
+import type { CacheEngine } from './_cache_engine.ts';
+import { beats, median } from './_tuning_policy.ts';
 import { RedisUnavailableError } from './errors.ts';
 import type { InvalidationShape } from './invalidator.ts';
-import { beats, median } from './tuning_policy.ts';
 
 /** One way of invalidating, measured. */
 export interface InvalidationVariant extends InvalidationShape {

@@ -1,6 +1,6 @@
+import type { RedisLevel } from './_redis_level.ts';
 import type { Clock } from './clock.ts';
 import { InvalidationError } from './errors.ts';
-import type { RedisLevel } from './redis_level.ts';
 import type { Lane, RedisLink } from './redis_link.ts';
 
 /** How invalidations travel; `optimizeCacheInvalidation()` chooses by measurement. */

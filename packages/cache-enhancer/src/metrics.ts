@@ -1,4 +1,4 @@
-import { DistinctKeys } from './distinct_keys.ts';
+import { DistinctKeys } from './_distinct_keys.ts';
 import { LatencyHistogram, type LatencySummary } from './latency_histogram.ts';
 
 /** A point in time of a cache. Counters run from construction. */

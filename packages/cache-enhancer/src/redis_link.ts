@@ -1,9 +1,9 @@
 import type { Redis, RedisOptions } from 'ioredis';
-import { afterOutcome, type BreakerState, CLOSED, type Outcome } from './breaker_policy.ts';
+import { afterOutcome, type BreakerState, CLOSED, type Outcome } from './_breaker_policy.ts';
+import { type Read, ReadBatcher } from './_read_batcher.ts';
+import { type ScriptedRedis, withScripts } from './_redis_scripts.ts';
 import { RedisUnavailableError } from './errors.ts';
 import type { ResolvedOptions } from './options.ts';
-import { type Read, ReadBatcher } from './read_batcher.ts';
-import { type ScriptedRedis, withScripts } from './redis_scripts.ts';
 
 /** How reads travel. */
 export interface LinkShape {

@@ -1,7 +1,7 @@
-import type { CacheEngine } from './cache_engine.ts';
+import type { CacheEngine } from './_cache_engine.ts';
+import { beats, median } from './_tuning_policy.ts';
 import { LatencyHistogram, type LatencySummary } from './latency_histogram.ts';
 import { type LinkShape, RedisLink } from './redis_link.ts';
-import { beats, median } from './tuning_policy.ts';
 
 /** One way of reading, measured. Medians over the rounds. */
 export interface ReadVariant extends LinkShape {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { DistinctKeys } from './distinct_keys.ts';
+import { DistinctKeys } from './_distinct_keys.ts';
 
 test.each([1, 500, 4096])(
   'up to the limit it is exact: %d keys, each seen three times',

@@ -1,18 +1,18 @@
-import { Coherence } from './coherence.ts';
+import { Coherence } from './_coherence.ts';
+import { Flight, Flights } from './_flight.ts';
+import { InvalidationLog } from './_invalidation_log.ts';
+import { Journey } from './_journey.ts';
+import { Keeper } from './_keeper.ts';
+import { KeyWaiters } from './_key_waiters.ts';
+import { LocalStore } from './_local_store.ts';
+import { RedisLevel } from './_redis_level.ts';
+import { within } from './_within.ts';
 import { Emitter } from './emitter.ts';
-import { Flight, Flights } from './flight.ts';
-import { InvalidationLog } from './invalidation_log.ts';
 import { Invalidator } from './invalidator.ts';
-import { Journey } from './journey.ts';
-import { Keeper } from './keeper.ts';
-import { KeyWaiters } from './key_waiters.ts';
 import type { Loader } from './loader.ts';
-import { LocalStore } from './local_store.ts';
 import { Recorder } from './metrics.ts';
 import type { ResolvedEntryOptions, ResolvedOptions } from './options.ts';
-import { RedisLevel } from './redis_level.ts';
 import { type Lane, type LinkShape, RedisLink } from './redis_link.ts';
-import { within } from './within.ts';
 
 const FIRST_SHAPE: LinkShape = { connections: 1, reads: 'coalesced' };
 const START_LIMIT_MS = 5000;

@@ -1,9 +1,12 @@
-import type { CacheEngine } from './cache_engine.ts';
-import { encodeEnvelope } from './envelope.ts';
+import type { CacheEngine } from './_cache_engine.ts';
+import { encodeEnvelope } from './_envelope.ts';
+import type { Flight } from './_flight.ts';
+import type { LocalEntry } from './_local_store.ts';
+import { jitteredTtlMs, lifetimeOf } from './_ttl_policy.ts';
+import { formValue } from './_value_form.ts';
+import { within } from './_within.ts';
 import { InvalidOptionError } from './errors.ts';
-import type { Flight } from './flight.ts';
 import type { Loader } from './loader.ts';
-import type { LocalEntry } from './local_store.ts';
 import type { Answer } from './metrics.ts';
 import {
   assertName,
@@ -11,9 +14,6 @@ import {
   type ResolvedEntryOptions,
   resolveEntryOptions,
 } from './options.ts';
-import { jitteredTtlMs, lifetimeOf } from './ttl_policy.ts';
-import { formValue } from './value_form.ts';
-import { within } from './within.ts';
 
 // After a failed refresh; so that a database in trouble is not asked at the rate of the requests.
 const QUIET_MS = 1000;

@@ -1,5 +1,5 @@
-import { MAX_USES, type Queued, S3Fifo } from './s3_fifo.ts';
-import { stringSize } from './value_size.ts';
+import { MAX_USES, type Queued, S3Fifo } from './_s3_fifo.ts';
+import { stringSize } from './_value_size.ts';
 
 /** A value in this process. Times are the clock's `now`. */
 export interface LocalEntry extends Queued<LocalEntry> {

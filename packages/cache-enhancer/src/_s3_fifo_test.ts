@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Queued, S3Fifo } from './s3_fifo.ts';
+import { type Queued, S3Fifo } from './_s3_fifo.ts';
 
 interface Item extends Queued<Item> {
   readonly key: string;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { InvalidationLog } from './invalidation_log.ts';
+import { InvalidationLog } from './_invalidation_log.ts';
 
 test('only an invalidation after the beginning of a read touches it', () => {
   const log = new InvalidationLog();

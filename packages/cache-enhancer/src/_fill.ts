@@ -1,15 +1,15 @@
+import { type Envelope, encodeEnvelope, headOf } from './_envelope.ts';
+import type { Flight } from './_flight.ts';
+import type { InvalidationLog } from './_invalidation_log.ts';
+import type { Keeper } from './_keeper.ts';
+import type { KeyWaiters } from './_key_waiters.ts';
+import type { RedisLevel } from './_redis_level.ts';
+import { jitteredTtlMs, lifetimeOf } from './_ttl_policy.ts';
+import { type FormedValue, formValue } from './_value_form.ts';
 import type { Emitter } from './emitter.ts';
-import { type Envelope, encodeEnvelope, headOf } from './envelope.ts';
-import type { Flight } from './flight.ts';
-import type { InvalidationLog } from './invalidation_log.ts';
-import type { Keeper } from './keeper.ts';
-import type { KeyWaiters } from './key_waiters.ts';
 import { runLoader } from './loader.ts';
 import type { Recorder } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { RedisLevel } from './redis_level.ts';
-import { jitteredTtlMs, lifetimeOf } from './ttl_policy.ts';
-import { type FormedValue, formValue } from './value_form.ts';
 
 export interface Parts {
   options: ResolvedOptions;

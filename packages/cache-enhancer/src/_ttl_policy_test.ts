@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { earlyRefreshMs, jitteredTtlMs, lifetimeOf } from './ttl_policy.ts';
+import { earlyRefreshMs, jitteredTtlMs, lifetimeOf } from './_ttl_policy.ts';
 
 test.each([
   [60_000, 0.1, 0, 60_000],

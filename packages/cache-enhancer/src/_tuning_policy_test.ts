@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { beats, median } from './tuning_policy.ts';
+import { beats, median } from './_tuning_policy.ts';
 
 test.each([
   [[3, 1, 2], 2],

@@ -6,7 +6,7 @@ import {
   headOf,
   leaseOf,
   tagName,
-} from './envelope.ts';
+} from './_envelope.ts';
 
 const plain: Envelope = {
   version: 'node1a',

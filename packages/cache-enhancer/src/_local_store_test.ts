@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { LocalStore, type NewEntry } from './local_store.ts';
-import { valueSize } from './value_size.ts';
+import { LocalStore, type NewEntry } from './_local_store.ts';
+import { valueSize } from './_value_size.ts';
 
 const MB = 1024 * 1024;
 

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto';
-import { leaseOf, tagName } from './envelope.ts';
+import { leaseOf, tagName } from './_envelope.ts';
+import type { Read } from './_read_batcher.ts';
+import type { ScriptedRedis } from './_redis_scripts.ts';
 import type { ResolvedOptions } from './options.ts';
-import type { Read } from './read_batcher.ts';
 import type { RedisLink } from './redis_link.ts';
-import type { ScriptedRedis } from './redis_scripts.ts';
 
 export type Acquired = { lease: string; stamps: ReadonlyMap<string, string> } | undefined;
 

@@ -1,4 +1,4 @@
-import type { CacheEngine } from './cache_engine.ts';
+import type { CacheEngine } from './_cache_engine.ts';
 import type { CacheMetrics } from './metrics.ts';
 
 /** Counters and states of an engine at this moment. */

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { afterOutcome, CLOSED, type Outcome } from './breaker_policy.ts';
+import { afterOutcome, CLOSED, type Outcome } from './_breaker_policy.ts';
 
 test.each<[string, Outcome[], boolean]>([
   ['one silent answer opens it', ['silent'], true],

@@ -1,11 +1,11 @@
-import type { Coherence } from './coherence.ts';
-import type { Envelope } from './envelope.ts';
-import type { InvalidationLog } from './invalidation_log.ts';
-import type { LocalStore } from './local_store.ts';
+import type { Coherence } from './_coherence.ts';
+import type { Envelope } from './_envelope.ts';
+import type { InvalidationLog } from './_invalidation_log.ts';
+import type { LocalStore } from './_local_store.ts';
+import { earlyRefreshMs } from './_ttl_policy.ts';
+import { valueSize } from './_value_size.ts';
 import type { Recorder } from './metrics.ts';
 import type { ResolvedOptions } from './options.ts';
-import { earlyRefreshMs } from './ttl_policy.ts';
-import { valueSize } from './value_size.ts';
 
 export interface Kept {
   key: string;

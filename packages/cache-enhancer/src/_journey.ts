@@ -1,9 +1,9 @@
-import { decodeStored, type Envelope, NO_TAGS } from './envelope.ts';
-import { Filler, LoadFailed, type Parts } from './fill.ts';
-import type { Flight } from './flight.ts';
+import { decodeStored, type Envelope, NO_TAGS } from './_envelope.ts';
+import { Filler, LoadFailed, type Parts } from './_fill.ts';
+import type { Flight } from './_flight.ts';
+import type { Read } from './_read_batcher.ts';
+import { zip } from './_redis_level.ts';
 import type { Answer } from './metrics.ts';
-import type { Read } from './read_batcher.ts';
-import { zip } from './redis_level.ts';
 
 const POLL_MS = { first: 10, most: 250 };
 const RESTARTS = 10;
