@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool } from '@fynlo/pool-core';
 import { HostMonitor } from './_host_monitor.ts';
 import { PoolSampler } from './_pool_sampler.ts';
-import { recoveryOf } from './_recovery_policy.ts';
+import { type Recovery, recoveryOf } from './_recovery_policy.ts';
 import { hostEvidence } from './_saturation_evidence.ts';
 import { arrivals, steady } from './arrivals.ts';
 import { runOpenLoop } from './open_loop.ts';
@@ -91,6 +91,7 @@ async function episode(
   const own = ProcessMonitor.start();
   const startedAt = performance.now();
   const random = seededRandom(context.seed + 31 + done);
+  const enough = new AbortController();
   const successes: number[] = [];
   const failures: number[] = [];
   try {
@@ -98,7 +99,9 @@ async function episode(
     const load = runOpenLoop({
       due: arrivals([steady(steadyMs + fault.lastsMs + watchMs, ratePerSecond)], random),
       signal: context.signal,
-      drainMs: 2_000,
+      enough: enough.signal,
+      // A caller on a connection that fell silent has to be told within this.
+      drainMs: 4_000,
       work: async (request) => {
         try {
           const id = 1 + Math.floor(random() * context.table.rows);
@@ -125,13 +128,22 @@ async function episode(
     context.signal.throwIfAborted();
     const possibleAt = performance.now();
     context.progress('recovery', done + 0.2, `${what}: service is possible again`);
+    const watched = { successes, faultAt, possibleAt, steadyPerSecond };
+    const lastAt = startedAt + steadyMs + fault.lastsMs + watchMs;
+    while (
+      performance.now() < lastAt &&
+      !isSteadyAgain(recoveryOf({ ...watched, endAt: performance.now() }), possibleAt)
+    ) {
+      await sleep(100, undefined, { signal: context.signal });
+    }
+    const endAt = Math.min(performance.now(), lastAt);
+    enough.abort();
     const report = await load;
-    const endAt = Math.min(performance.now(), startedAt + steadyMs + fault.lastsMs + watchMs);
     return {
       offeredPerSecond: ratePerSecond,
       steadyPerSecond,
       outageMs: possibleAt - faultAt,
-      ...recoveryOf({ successes, faultAt, possibleAt, endAt, steadyPerSecond }),
+      ...recoveryOf({ ...watched, endAt }),
       watchedMs: endAt - possibleAt,
       errors: report.errors,
       failed: report.failed,
@@ -147,6 +159,13 @@ async function episode(
     sampler.stop();
     await pool.end({ graceMs: 500 });
   }
+}
+
+/** Nothing more is to be learned once the steady rate has held for this long. */
+const HELD_MS = 2_000;
+
+function isSteadyAgain({ toSteadyMs }: Recovery, possibleAt: number): boolean {
+  return toSteadyMs !== null && performance.now() - possibleAt - toSteadyMs >= HELD_MS;
 }
 
 const GRAIN_MS = 250;

@@ -1,6 +1,7 @@
 import { CachePerformanceEnhancer } from '@fynlo/cache-enhancer';
 import { Pool } from '@fynlo/pool-core';
 import { Redis } from 'ioredis';
+import { abortable } from './_abortable.ts';
 import { runInvalidation } from './_cache_invalidation.ts';
 import { runCacheWorkload } from './_cache_workload.ts';
 import type { CacheOptimizationResult } from './cache_result.ts';
@@ -53,11 +54,9 @@ export async function cachePerformance(context: RunContext): Promise<CacheOptimi
     await pool.warm(LOADER_CONNECTIONS);
     await Promise.all([cache.start(), here.start(), elsewhere.start()]);
     context.progress('cache', 0, 'probing Redis');
-    result.redisTuning = await cache.optimizeRedisPerformance();
-    context.signal.throwIfAborted();
+    result.redisTuning = await abortable(cache.optimizeRedisPerformance(), context.signal);
     context.progress('cache', 0.15, 'probing invalidation');
-    result.invalidationTuning = await cache.optimizeCacheInvalidation();
-    context.signal.throwIfAborted();
+    result.invalidationTuning = await abortable(cache.optimizeCacheInvalidation(), context.signal);
     result.workload = await runCacheWorkload(context, { cache, pool, maxLocalBytes });
     context.progress('cache', 0.8, 'invalidating');
     result.invalidation = await runInvalidation(context, here, elsewhere);

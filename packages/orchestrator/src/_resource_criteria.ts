@@ -80,7 +80,7 @@ export function resourceCriteria(
         minSamples: 50,
       },
       {
-        skipped,
+        skipped: skipped ?? profile.fewWaves,
         measured:
           phase === undefined || phase.steadyReuse === null ? null : 100 * phase.steadyReuse,
         samples: phase?.steadyAcquires ?? 0,

@@ -7,7 +7,10 @@ export interface OpenLoopOptions {
   readonly due: Float64Array;
   /** One request. What it throws is counted by error code and never stops the load. */
   readonly work: (request: DueRequest) => Promise<void>;
+  /** Ends everything at once: the call rejects with its reason. */
   readonly signal?: AbortSignal;
+  /** Ends only the offering of new requests; what is in flight is waited for, and the report is of what was offered. */
+  readonly enough?: AbortSignal;
   /**
    * Requests in flight above which a due one is dropped (and counted): an overloaded target must not take the
    * generator's memory with it.
@@ -40,10 +43,11 @@ export interface OpenLoopReport {
  * (A closed loop slows down with its target and hides exactly the moments that matter: "coordinated omission".)
  */
 export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopReport> {
-  const { due, work, signal, maxInFlight = 20_000, drainMs = 30_000 } = options;
+  const { due, work, signal, enough, maxInFlight = 20_000, drainMs = 30_000 } = options;
   const lag = new LatencyHistogram();
   const hostLag = new LatencyHistogram();
   const errors: Record<string, number> = {};
+  let offered = 0;
   let inFlight = 0;
   let peakInFlight = 0;
   let completed = 0;
@@ -56,6 +60,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRep
     if (inFlight === 0) drained?.();
   };
   const onDue = (request: DueRequest): void => {
+    offered++;
     lag.record(performance.now() - request.intendedAt);
     hostLag.record(request.hostLagMs);
     if (inFlight >= maxInFlight) {
@@ -79,7 +84,11 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRep
   };
 
   const startedAt = performance.now();
-  await pace(due, onDue, signal);
+  const ends = [signal, enough].filter((one) => one !== undefined);
+  await pace(due, onDue, AbortSignal.any(ends)).catch((error: unknown) => {
+    if (enough?.aborted !== true) throw error;
+  });
+  signal?.throwIfAborted();
   if (inFlight > 0) {
     const deadline = new AbortController();
     const allSettled = new Promise<void>((resolve) => {
@@ -93,7 +102,7 @@ export async function runOpenLoop(options: OpenLoopOptions): Promise<OpenLoopRep
   }
   signal?.throwIfAborted();
   return {
-    offered: due.length,
+    offered,
     completed,
     failed,
     dropped,

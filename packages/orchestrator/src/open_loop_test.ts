@@ -72,6 +72,21 @@ describe('runOpenLoop()', () => {
     expect(report).toMatchObject({ completed: 1, unfinished: 1 });
   });
 
+  it('offers no more once it is enough, and still waits for what is in flight', async () => {
+    const enough = new AbortController();
+    const report = await runOpenLoop({
+      due: arrivals([steady(60_000, 50)], seededRandom(4)),
+      work: async ({ index }) => {
+        if (index === 9) enough.abort();
+        await sleep(30);
+      },
+      enough: enough.signal,
+    });
+    expect(report.offered).toBeGreaterThanOrEqual(10);
+    expect(report.offered).toBeLessThan(1000);
+    expect(report.completed).toBe(report.offered);
+  });
+
   it('stops at once when aborted', async () => {
     const aborted = new Error('enough');
     const startedAt = performance.now();

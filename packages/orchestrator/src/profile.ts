@@ -39,6 +39,8 @@ export interface ScalingProfile {
 }
 
 export interface ResourceProfile {
+  /** Set where the load ends before the optimizer can have learned from it: reuse is shown, and decides nothing. */
+  readonly fewWaves?: string;
   /** Set where the load is too small or too short to judge by; shown, and decides nothing. */
   readonly reducedTo?: string;
   readonly phaseMs: number;
@@ -206,7 +208,11 @@ const CI: Profile = {
     tuning: { shrinkWindowTicks: 4, shrinkAfterGrowthMs: 4_000, shrinkPerTick: 0.2 },
     reducedTo: CI_LIMIT,
   },
-  resources: { ...FULL.resources, phaseMs: 6_000 },
+  resources: {
+    ...FULL.resources,
+    phaseMs: 7_500,
+    fewWaves: "the optimizer learns the pool's minimum over eight waves; the ci profile has five",
+  },
   cache: { ...FULL.cache, keys: 5_000, rampMs: 4_000, steadyMs: 6_000, invalidations: 10_000 },
   memory: { ...FULL.memory, healthyMs: 3_000, growthMb: 60 },
   recovery: { ...FULL.recovery, steadyMs: 1_500, downMs: 1_000 },
@@ -284,7 +290,7 @@ const QUICK: Profile = {
     steadyMs: 800,
     downMs: 500,
     watchMs: 5_500,
-    maxConnections: 10,
+    maxConnections: 20,
   },
   tableRows: 2_000,
 };
