@@ -149,9 +149,8 @@ export function nextCeiling(
   if (!limited) return { state: atLeisure(state, window, tuning) };
   if (window.loopSaturated) return heldByLoop(state, window);
   const base = { ...state, limited: true, loopHeld: false };
-  const { busyShare } = window;
-  if (busyShare !== undefined && busyShare < WORKING_SHARE) {
-    return { state: { ...freed(base, window, tuning), anchor: undefined, best: 0 } };
+  if (areThinking(window.busyShare)) {
+    return { state: forThinkers(base, window, tuning) };
   }
   if (window.size > Math.max(state.ceiling, window.min)) {
     // Connections above a lowered ceiling are still out: what they do now is neither before nor after.
@@ -168,6 +167,20 @@ export function nextCeiling(
   if (state.phase === 'trial') return judgeTrial(judged, evidence, window, tuning);
   if (state.phase === 'held') return judgeHeld(judged, evidence, window, tuning);
   return judgeGrowth(judged, evidence, window, tuning);
+}
+
+/** The connections are held by callers that think: as much room again, and nothing to judge. */
+export function forThinkers(
+  state: CeilingState,
+  window: Pick<CeilingWindow, 'size'>,
+  tuning: CeilingTuning,
+): CeilingState {
+  return { ...freed(state, window, tuning), anchor: undefined, best: 0 };
+}
+
+/** Whether this share of working connections says so. */
+export function areThinking(busyShare: number | undefined): boolean {
+  return busyShare !== undefined && busyShare < WORKING_SHARE;
 }
 
 /** Nobody waits and there is air: remember how it is, for the comparison when it is not. */
@@ -450,7 +463,11 @@ function quickHold(
   };
 }
 
-function freed(state: CeilingState, window: CeilingWindow, tuning: CeilingTuning): CeilingState {
+function freed(
+  state: CeilingState,
+  window: Pick<CeilingWindow, 'size'>,
+  tuning: CeilingTuning,
+): CeilingState {
   const next: CeilingState = {
     ...state,
     phase: 'free',
@@ -467,7 +484,7 @@ function freed(state: CeilingState, window: CeilingWindow, tuning: CeilingTuning
 /** How far the pool may grow before it is judged again: further, if the growth so far has paid. */
 function stepFrom(
   state: CeilingState,
-  window: CeilingWindow,
+  window: Pick<CeilingWindow, 'size'>,
   tuning: CeilingTuning,
   proven: boolean,
 ): number {

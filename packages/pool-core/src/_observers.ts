@@ -12,6 +12,7 @@ type EventOf<F extends Fact> =
 
 /** The process-wide channels; a message is the event with the pool's name as `pool`. */
 const CHANNELS: Readonly<Record<Fact, Channel>> = {
+  acquiring: channel('fynlo:pool:acquiring'),
   acquired: channel('fynlo:pool:acquired'),
   released: channel('fynlo:pool:released'),
   rejected: channel('fynlo:pool:rejected'),
@@ -22,7 +23,7 @@ const CHANNELS: Readonly<Record<Fact, Channel>> = {
   reclaimed: channel('fynlo:pool:reclaimed'),
   closed: channel('fynlo:pool:closed'),
 };
-const { acquired: ACQUIRED, released: RELEASED } = CHANNELS;
+const { acquiring: ACQUIRING, acquired: ACQUIRED, released: RELEASED } = CHANNELS;
 
 /** The observers of one pool. */
 export class Observers {
@@ -30,6 +31,7 @@ export class Observers {
   #observers: readonly PoolObserver[] = [];
   /** Whether an observer wants lease objects. */
   tracksLeases = false;
+  #hearAcquiring = false;
   #warned = false;
 
   constructor(name: string) {
@@ -45,6 +47,11 @@ export class Observers {
   /** Whether anybody would hear of acquires and releases; so that no event is built for nobody. */
   get hearsLeases(): boolean {
     return this.#observers.length > 0 || ACQUIRED.hasSubscribers || RELEASED.hasSubscribers;
+  }
+
+  /** Whether anybody would hear that an acquire has begun. */
+  get hearAcquiring(): boolean {
+    return this.#hearAcquiring || ACQUIRING.hasSubscribers;
   }
 
   acquired(event: AcquiredEvent, lease: object | undefined): void {
@@ -81,6 +88,7 @@ export class Observers {
 
   #set(observers: readonly PoolObserver[]): void {
     this.#observers = observers;
+    this.#hearAcquiring = observers.some((observer) => observer.acquiring !== undefined);
     this.tracksLeases = observers.some((observer) => observer.tracksLeases === true);
   }
 

@@ -29,7 +29,6 @@ export interface Pending {
 /** Remembers how it was answered; throws when that happens twice. */
 export class TestWaiter extends Waiter<Thing> {
   entry: Entry<Thing> | undefined;
-  leaseId = 0;
   error: Error | undefined;
   waitedMs = 0;
   /** Called within the grant, as a caller would that uses its connection at once. */
@@ -103,7 +102,6 @@ export class Rig {
         return new Promise<void>((resolve) => this.closes.push(resolve));
       },
       isUsable: (thing) => thing.usable,
-      isClean: () => true,
       ...(slow === true
         ? { reset: () => new Promise<ResetResult>((resolve) => this.resets.push(resolve)) }
         : {}),

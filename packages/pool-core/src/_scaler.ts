@@ -4,8 +4,10 @@
  * @module
  */
 import {
+  areThinking,
   type CeilingState,
   type CeilingTuning,
+  forThinkers,
   initialCeiling,
   nextCeiling,
 } from './_ceiling_limit.ts';
@@ -20,6 +22,9 @@ import type { ResourcePool } from './resource_pool.ts';
 
 /** Leased connections asked whether they work, per window: enough for a share, and bounded. */
 const BUSY_SAMPLE = 64;
+
+/** Between two looks at whether callers think, ms. */
+const LOOK_EVERY_MS = 5;
 
 /** A reading of the running sums, to take differences from. */
 interface Reading {
@@ -59,6 +64,7 @@ export class Scaler<C> {
   #ticks: LoadTick[] = [];
   #ceiling: CeilingState;
   #serverLimit: ServerLimit | undefined;
+  #lookAgainAt = 0;
   #grewAt: number = Number.NEGATIVE_INFINITY;
   #sizeBefore = 0;
   max: number;
@@ -135,6 +141,22 @@ export class Scaler<C> {
       this.#decisions.record('server-limit', limit, cap, { open, waiting: this.#pool.waiting });
     }
     this.applyLimit();
+  }
+
+  /**
+   * An acquire has to wait as the pool may not grow: if the connections are held but not working, it may. Looked at here and
+   * not only once a window, or a wave of callers that think would wait for the next window at each step.
+   */
+  makeRoom(now: number): void {
+    const { limit, waiting } = this.#pool;
+    if (!this.#settings.adaptiveCeiling || limit >= this.max || now < this.#lookAgainAt) return;
+    this.#lookAgainAt = now + LOOK_EVERY_MS;
+    if (!areThinking(this.#busyShare())) return;
+    this.#ceiling = forThinkers(this.#ceiling, { size: this.#usable }, this.#ceilingTuning);
+    this.applyLimit();
+    if (this.#pool.limit > limit) {
+      this.#decisions.record('ceiling-probe', limit, this.#pool.limit, { waiting, thinking: 1 });
+    }
   }
 
   /** Bounds or the ceiling have changed: tell the mechanism. */
@@ -222,7 +244,7 @@ export class Scaler<C> {
         size: usable,
         waiting,
         utilization: usable === 0 ? 0 : leasedMs / ms / usable,
-        busyShare: this.#busyShare(),
+        busyShare: waiting > 0 ? this.#busyShare() : undefined,
         loopSaturated:
           loop.lateMs > tuning.loopDelayMs && loop.utilization > tuning.loopUtilization,
         min: this.#lifecycle.min,
@@ -294,7 +316,7 @@ export class Scaler<C> {
 
   #busyShare(): number | undefined {
     const { factory } = this.#settings;
-    if (factory.isBusy === undefined || this.#pool.waiting === 0) return undefined;
+    if (factory.isBusy === undefined) return undefined;
     let asked = 0;
     let busy = 0;
     for (const entry of this.#pool.entries()) {

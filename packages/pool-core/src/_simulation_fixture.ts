@@ -128,7 +128,7 @@ const MEASURED: readonly (readonly [atOnce: number, perSecond: number])[] = [
 /** The best of them. */
 export const PEAK_PER_SECOND = 7580;
 
-export function measuredThroughput(atOnce: number): number {
+function measuredThroughput(atOnce: number): number {
   for (let i = 1; i < MEASURED.length; i++) {
     const [n, x] = MEASURED[i] as readonly [number, number];
     const [m, w] = MEASURED[i - 1] as readonly [number, number];

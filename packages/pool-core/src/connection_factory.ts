@@ -67,8 +67,6 @@ export interface ConnectionFactory<C> {
    * not working are their callers' think time, and more of them cost the server nothing.
    */
   isBusy?(connection: C): boolean;
-  /** Whether a connection taken back from a lost lease may be kept: no transaction open, nothing running. */
-  isClean?(connection: C): boolean;
   /** What a connect error means. @default every error is `'retryable'` */
   classify?(error: unknown): ConnectErrorKind;
 }

@@ -141,10 +141,17 @@ export interface PoolObserver {
    * @default false
    */
   readonly tracksLeases?: boolean;
+  /** An acquire has begun: told within the call, before anything else. Only then is the caller on the stack. */
+  acquiring?(event: AcquiringEvent): void;
   acquired?(event: AcquiredEvent): void;
   released?(event: ReleasedEvent): void;
   /** An acquire ended without a connection. */
-  rejected?(event: { readonly code: string; readonly waitedMs: number }): void;
+  rejected?(event: {
+    readonly code: string;
+    readonly waitedMs: number;
+    /** As in `acquiring`, while somebody listens to that. */
+    readonly leaseId?: number;
+  }): void;
   created?(event: { readonly connectionId: number; readonly tookMs: number }): void;
   destroyed?(event: { readonly connectionId: number; readonly reason: DestroyReason }): void;
   scaled?(event: ScalingEvent): void;
@@ -152,6 +159,14 @@ export interface PoolObserver {
   /** A lease was taken back; its `released` has been told. */
   reclaimed?(event: { readonly leaseId: number; readonly reason: string }): void;
   closed?(): void;
+}
+
+export interface AcquiringEvent {
+  /** The same in `acquired`, `released` and `rejected`. */
+  readonly leaseId: number;
+  readonly label?: string;
+  /** The public function that was called: `Error.captureStackTrace(holder, entry)` begins at its caller. */
+  readonly entry?: (...args: never[]) => unknown;
 }
 
 export interface AcquiredEvent {
@@ -205,8 +220,8 @@ export interface ResizablePool {
 /** A pool that can take a lease back from somebody who lost it. */
 export interface EvictablePool {
   /**
-   * Takes the lease back: an idle session returns to the pool, one inside a transaction or with a statement running is
-   * destroyed. Only for leases proven lost; a holder that still has the lease would find it dead.
+   * Takes the lease back and destroys its connection. Only for leases proven lost: a holder that still has the lease would
+   * find it dead.
    * @returns false when no such lease is out.
    */
   reclaim(leaseId: number, reason: string): boolean;

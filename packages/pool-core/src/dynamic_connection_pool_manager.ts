@@ -169,13 +169,25 @@ export class DynamicConnectionPoolManager<C>
    * @throws PoolClosedError once `end()` was called
    */
   getConnection(options?: AcquireOptions): Promise<Lease<C>> {
+    return this.#acquire(options, this.getConnection);
+  }
+
+  #acquire(
+    options: AcquireOptions | undefined,
+    entryPoint: (...args: never[]) => unknown,
+  ): Promise<Lease<C>> {
     const signal = options?.signal;
+    let leaseId = 0;
     try {
       if (signal?.aborted) throw new AcquireAbortedError(0, signal.reason);
-      const entry = this.pool.tryAcquire(options?.label);
+      const { pool } = this;
+      if (pool.observers.hearAcquiring) {
+        leaseId = pool.beginAcquire(options?.label, entryPoint);
+      }
+      const entry = pool.tryAcquire(options?.label, leaseId);
       if (entry !== undefined) {
-        const lease = new Lease(this.pool, entry);
-        if (this.pool.observers.hearsLeases) this.pool.announce(entry, 0, lease);
+        const lease = new Lease(pool, entry);
+        if (pool.observers.hearsLeases) pool.announce(entry, 0, lease);
         return Promise.resolve(lease);
       }
       if (options?.timeoutMs !== undefined) checkDuration('timeoutMs', options.timeoutMs);
@@ -185,6 +197,7 @@ export class DynamicConnectionPoolManager<C>
     return new Promise((resolve, reject) => {
       const waiter = new LeaseWaiter(this.pool, resolve, reject, signal);
       waiter.label = options?.label;
+      waiter.leaseId = leaseId;
       this.pool.acquire(waiter, options?.timeoutMs);
     });
   }
@@ -199,7 +212,7 @@ export class DynamicConnectionPoolManager<C>
     fn: (connection: C) => Promise<T> | T,
     options?: AcquireOptions,
   ): Promise<T> {
-    const lease = await this.getConnection(options);
+    const lease = await this.#acquire(options, this.withConnection);
     try {
       return await fn(lease.connection);
     } finally {
@@ -465,6 +478,7 @@ export class DynamicConnectionPoolManager<C>
     this.#start();
     const { pool } = this;
     const { maxWaiting } = this.#settings;
+    if (pool.room === 0) this.#scaler.makeRoom(now);
     // A busy pool without a bound: nothing to decide.
     if (pool.leased > 0 && maxWaiting === Number.POSITIVE_INFINITY) return undefined;
     if (this.#usable === 0 && pool.connecting === 0) {

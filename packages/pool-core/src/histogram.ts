@@ -18,11 +18,12 @@ const BUCKETS = SUB * (31 - SUB_BITS + 1);
  *
  * @example
  * ```ts
+ * import assert from 'node:assert/strict';
  * import { Histogram } from '@fynlo/pool-core/manager';
  *
  * const histogram = new Histogram();
  * for (let ms = 1; ms <= 100; ms++) histogram.record(ms);
- * console.assert(Math.abs(histogram.summary().p50 - 50) < 2);
+ * assert.ok(Math.abs(histogram.summary().p50 - 50) < 2);
  * ```
  */
 export class Histogram {

@@ -17,6 +17,7 @@ export interface LeaseHome<C> {
  *
  * @example
  * ```ts
+ * import assert from 'node:assert/strict';
  * import { DynamicConnectionPoolManager } from '@fynlo/pool-core/manager';
  *
  * const pool = new DynamicConnectionPoolManager({
@@ -25,7 +26,7 @@ export interface LeaseHome<C> {
  * });
  * const lease = await pool.getConnection();
  * try {
- *   console.assert(lease.connection.answer === 42);
+ *   assert.equal(lease.connection.answer, 42);
  * } finally {
  *   await lease.release();
  * }

@@ -55,6 +55,41 @@ describe('observe()', () => {
     expect(seen.slice(2)).toEqual([undefined, second]);
   });
 
+  it('tells that an acquire has begun within the call, with the id that all later facts carry', async () => {
+    const manager = setUp();
+    const told: [string, number | undefined][] = [];
+    let site = '';
+    const caller = (): ReturnType<typeof manager.getConnection> => manager.getConnection();
+    manager.observe({
+      acquiring: ({ leaseId, entry }) => {
+        told.push(['acquiring', leaseId]);
+        const holder: { stack?: string } = {};
+        Error.captureStackTrace(holder, entry);
+        site = holder.stack?.split('\n')[1] ?? '';
+      },
+      acquired: ({ leaseId }) => void told.push(['acquired', leaseId]),
+      released: ({ leaseId }) => void told.push(['released', leaseId]),
+      rejected: ({ leaseId }) => void told.push(['rejected', leaseId]),
+    });
+    const asked = caller();
+    expect(told[0]).toEqual(['acquiring', 1]);
+    expect(site).toContain('caller');
+    const first = await asked;
+    const second = manager.getConnection();
+    await manager.getConnection({ timeoutMs: 1 }).catch(() => undefined);
+    await first.release();
+    expect((await second).id).toBe(2);
+    expect(told).toEqual([
+      ['acquiring', 1],
+      ['acquired', 1],
+      ['acquiring', 2],
+      ['acquiring', 3],
+      ['rejected', 3],
+      ['released', 1],
+      ['acquired', 2],
+    ]);
+  });
+
   it('F68: one that throws reaches neither the pool nor the others, and is warned about once', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => undefined);
     try {

@@ -190,16 +190,31 @@ export class ResourcePool<C> {
    *
    * @throws PoolClosedError
    */
-  tryAcquire(label?: string): Entry<C> | undefined {
+  tryAcquire(label?: string, leaseId?: number): Entry<C> | undefined {
     if (this.#ending !== undefined) throw this.#closedError();
     if (!this.#mayTakeIdle()) return undefined;
     const now = this.clock.now();
     const entry = this.#takeIdle();
     if (entry !== undefined) {
       this.#leaveIdle(now);
-      this.#lease(entry, now, 0, label);
+      this.#lease(entry, now, 0, label, leaseId);
     }
     return entry;
+  }
+
+  /**
+   * Tells observers that an acquire has begun, and allots the lease its id: for the waiter's `leaseId`, or for
+   * {@link tryAcquire}. Only needed while `observers.hearAcquiring`.
+   *
+   * @param entry the public function that was called, for `Error.captureStackTrace`.
+   */
+  beginAcquire(label: string | undefined, entry: (...args: never[]) => unknown): number {
+    const leaseId = ++this.#lastLeaseId;
+    this.observers.tell(
+      'acquiring',
+      label === undefined ? { leaseId, entry } : { leaseId, entry, label },
+    );
+    return leaseId;
   }
 
   /** Tells observers of an entry got from {@link tryAcquire}. Free while nobody listens. */
@@ -248,7 +263,7 @@ export class ResourcePool<C> {
     if (!waiter.queued) return false;
     this.#waiters.remove(waiter);
     this.meter.acquireAborts++;
-    this.#tellRejected(error, this.clock.now() - waiter.since);
+    this.#tellRejected(error, this.clock.now() - waiter.since, waiter.leaseId);
     waiter.refused(error);
     return true;
   }
@@ -297,16 +312,15 @@ export class ResourcePool<C> {
     return this.#discardLeased(entry, reason, now);
   }
 
-  /** Takes back a lease whose holder has lost it. @returns false when no such lease is out. */
+  /**
+   * Takes back a lease whose holder has lost it, and destroys its connection: somebody may still have the connection, and
+   * must not share it with its next user. @returns false when no such lease is out.
+   */
   reclaim(leaseId: number): boolean {
     if (leaseId === 0) return false;
     for (const entry of this.#entries) {
       if (entry.leaseId !== leaseId) continue;
-      const now = this.clock.now();
-      this.#endLease(entry, now);
-      const reason = this.#clean(entry) ? this.#whyNotKept(entry, now) : 'reclaimed';
-      if (reason === undefined) void this.#resetAndOffer(entry, now);
-      else void this.#discardLeased(entry, reason, now);
+      void this.discard(entry, leaseId, 'reclaimed');
       return true;
     }
     return false;
@@ -512,17 +526,16 @@ export class ResourcePool<C> {
     }
   }
 
-  #clean(entry: Entry<C>): boolean {
-    try {
-      return this.#factory.isClean?.(entry.connection as C) ?? false;
-    } catch {
-      return false;
-    }
-  }
-
-  #lease(entry: Entry<C>, now: number, waitedMs: number, label: string | undefined): void {
+  #lease(
+    entry: Entry<C>,
+    now: number,
+    waitedMs: number,
+    label: string | undefined,
+    leaseId: number | undefined,
+  ): void {
     entry.state = 'leased';
-    entry.leaseId = ++this.#lastLeaseId;
+    // 0 is none: nobody asked for one beforehand.
+    entry.leaseId = leaseId || ++this.#lastLeaseId;
     entry.leasedAt = now;
     entry.label = label;
     this.meter.granted(waitedMs);
@@ -531,7 +544,7 @@ export class ResourcePool<C> {
   /** To a waiter that is in no queue, a connection that is in no state but counted as leased. */
   #grant(entry: Entry<C>, waiter: Waiter<C>, now: number): void {
     const waitedMs = now - waiter.since;
-    this.#lease(entry, now, waitedMs, waiter.label);
+    this.#lease(entry, now, waitedMs, waiter.label, waiter.leaseId);
     const lease = waiter.granted(entry, waitedMs);
     if (this.observers.hearsLeases) this.announce(entry, waitedMs, lease ?? undefined);
   }
@@ -577,13 +590,16 @@ export class ResourcePool<C> {
 
   #reject(waiter: Waiter<C>, error: Error, waitedMs: number): void {
     this.meter.acquireRejections++;
-    this.#tellRejected(error, waitedMs);
+    this.#tellRejected(error, waitedMs, waiter.leaseId);
     waiter.refused(error);
   }
 
-  #tellRejected(error: Error, waitedMs: number): void {
+  #tellRejected(error: Error, waitedMs: number, leaseId: number): void {
     const code = 'code' in error ? String(error.code) : error.name;
-    this.observers.tell('rejected', { code, waitedMs });
+    this.observers.tell(
+      'rejected',
+      leaseId === 0 ? { code, waitedMs } : { code, waitedMs, leaseId },
+    );
   }
 
   /** A waiter's time is up. */
@@ -592,7 +608,7 @@ export class ResourcePool<C> {
     const error = this.#governor.timedOut(waiter, now);
     this.#waiters.remove(waiter);
     this.meter.acquireTimeouts++;
-    this.#tellRejected(error, now - waiter.since);
+    this.#tellRejected(error, now - waiter.since, waiter.leaseId);
     waiter.refused(error);
   }
 

@@ -440,14 +440,16 @@ describe('ResourcePool.suspend()', () => {
 });
 
 describe('ResourcePool.reclaim()', () => {
-  it('takes a lease back, after which its holder finds it over', async () => {
+  it('takes a lease back and destroys its connection, which somebody may still have', async () => {
     const rig = new Rig({ clock: clock(), parts: { limit: 1 } });
     const lost = rig.acquire();
-    await rig.connect();
+    const thing = await rig.connect();
     const next = rig.acquire();
     expect(rig.pool.reclaim(lost.leaseId)).toBe(true);
     expect(rig.pool.reclaim(lost.leaseId)).toBe(false);
-    expect(next.entry).toBe(lost.entry);
+    expect(thing.closedBecause).toBe('reclaimed');
+    await rig.connect();
+    expect(next.entry?.connection?.id).toBe(2);
     expect(() => rig.release(lost)).toThrow(LeaseReleasedError);
     rig.pool.assertInvariants();
   });

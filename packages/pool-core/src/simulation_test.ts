@@ -248,3 +248,15 @@ it('metrics() of a simulated pool are those of the pool', async () => {
   expect(metrics.poolUtilization).toBe(0.75);
   expect(metrics.connectionWaitTime).toBeCloseTo(10, 5);
 });
+
+it('waves of callers that think do not wait for the steps of the ceiling', async () => {
+  const { time, one } = simulate(1, true, { minConnections: 0, maxConnections: 100 });
+  one.offer(() => 200);
+  await time.run(5_000);
+  // 1 200 a second that hold 50 ms each: 60 at once.
+  for (let at = 0; at < 500; at += 1 / 1.2) time.setTimeout(() => one.hold(50), at);
+  await time.run(6_000);
+  const waves = one.finished.filter(({ at }) => at > 5_050).map(({ tookMs }) => tookMs - 50);
+  waves.sort((a, b) => a - b);
+  expect(waves[Math.floor(waves.length * 0.95)]).toBeLessThan(100);
+});

@@ -21,6 +21,8 @@ export abstract class Waiter<C> {
   timeoutMs = 0;
   /** Whether the caller named {@link timeoutMs}, rather than the pool's options. */
   ownTimeout = false;
+  /** The lease's id, where it was allotted beforehand by `ResourcePool.beginAcquire()`; else 0. */
+  leaseId = 0;
   /** Whether it stands in a pool's queue. */
   queued = false;
 
