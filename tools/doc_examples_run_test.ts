@@ -36,6 +36,7 @@ for (const { home, examples: own } of examples) {
   for (const example of own) writeFileSync(written(home, example), example.code);
 }
 
+// As strict as most users are (`strict`), not as this repository is.
 test('every example type-checks', () => {
   const { stdout } = spawnSync(
     join(root, 'node_modules/.bin/tsc'),
