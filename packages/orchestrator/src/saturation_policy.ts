@@ -28,7 +28,7 @@ export interface SaturationLimits {
   readonly wakeShareOfThreshold: number;
 }
 
-export const SATURATION_LIMITS: SaturationLimits = {
+const SATURATION_LIMITS: SaturationLimits = {
   stealPercent: 5,
   throttledPercent: 5,
   cpuWaitPercent: 20,

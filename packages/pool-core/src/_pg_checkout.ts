@@ -18,10 +18,9 @@ import type { ResourcePool } from './resource_pool.ts';
 import { Waiter } from './waiter.ts';
 
 /** pg-pool's words: applications compare them. */
-export const RELEASED_TWICE =
-  'Release called on client which has already been released to the pool.';
-export const POOL_ENDED = 'Cannot use a pool after calling end on the pool';
-export const TIMED_OUT = 'timeout exceeded when trying to connect';
+const RELEASED_TWICE = 'Release called on client which has already been released to the pool.';
+const POOL_ENDED = 'Cannot use a pool after calling end on the pool';
+const TIMED_OUT = 'timeout exceeded when trying to connect';
 
 export type Release = (error?: unknown) => void | Promise<void>;
 export type ConnectCallback = (
@@ -59,7 +58,7 @@ export function asCallerSees(error: Error): Error {
 }
 
 /** Makes the entry's client its borrower's: from here on its release ends this checkout, and only this one. */
-export function lend(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
+function lend(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
   const client = introduce(lender, entry);
   if (!lender.standsIn) {
     (client as unknown as { release: Release }).release = releaser(lender, entry, client);
@@ -89,7 +88,7 @@ function releaser(lender: Lender, entry: Entry<pg.Client>, client: pg.Client): R
   };
 }
 
-export function giveBack(
+function giveBack(
   lender: Lender,
   entry: Entry<pg.Client>,
   leaseId: number,

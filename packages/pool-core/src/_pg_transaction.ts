@@ -10,7 +10,7 @@ import type { TransactionOptions } from './pg_transaction_options.ts';
 const RETRYABLE: ReadonlySet<unknown> = new Set(['40001', '40P01']);
 const LEVELS: ReadonlySet<unknown> = new Set(['read committed', 'repeatable read', 'serializable']);
 
-export function beginText(options: TransactionOptions): string {
+function beginText(options: TransactionOptions): string {
   const { isolationLevel, readOnly, deferrable } = options;
   if (isolationLevel !== undefined && !LEVELS.has(isolationLevel)) {
     throw new InvalidOptionError('isolationLevel', isolationLevel, [...LEVELS].join(', '));

@@ -1,0 +1,186 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { ResultFile } from '../results/result_file.ts';
+
+/** The program as users start it: the build. */
+const MAIN = fileURLToPath(new URL('../../dist/main.js', import.meta.url));
+
+let folder = '';
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'bench-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+function start(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...process.env, NO_COLOR: '1', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  const text = { out: '', err: '' };
+  child.stdout.on('data', (chunk: Buffer) => {
+    text.out += chunk.toString();
+  });
+  child.stderr.on('data', (chunk: Buffer) => {
+    text.err += chunk.toString();
+  });
+  const ended = new Promise<Ended>((resolve) =>
+    child.once('close', (code) => resolve({ code, ...text })),
+  );
+  return { child, ended };
+}
+
+const run = (args: readonly string[], env?: NodeJS.ProcessEnv): Promise<Ended> =>
+  start(args, env).ended;
+
+const servers = (): NodeJS.ProcessEnv => ({
+  DATABASE_URL: inject('postgresUrl'),
+  REDIS_URL: inject('redisUrl'),
+});
+
+test.each([
+  [['rum'], 'Unknown command "rum", did you mean "run"?'],
+  [['run', 'scalng'], 'Unknown scenario "scalng", did you mean "scaling"?'],
+  [['run', '--profil', 'quick'], 'Unknown flag --profil, did you mean --profile?'],
+  [['run', '--profile', 'fast'], '--profile wants one of quick, ci, full, got "fast"'],
+  [['run', '--seed', 'NaN'], '--seed wants a whole number from 0 to 2147483648, got "NaN"'],
+  [['run', 'P6', '--pool', 'pg.Pol'], 'Unknown subject "pg.Pol", did you mean "pg.Pool"?'],
+  [['run', 'P6', '--threshold', 'P6.p99<1ms'], 'Unknown metric "p99"'],
+  [['run', 'P6', '--fail-on', 'regresion'], '--fail-on wants threshold, regression'],
+  [['run', 'P6', '--baseline', 'none.json'], 'Cannot read none.json: ENOENT'],
+  [['run', 'scaling', 'P6'], 'run them one after the other'],
+  [['run', '--rounds', '3'], '--rounds is for target scenarios'],
+  [['compare', 'a.json'], 'compare wants two'],
+  [['report', 'package.json'], 'is not a result of fynlo-bench'],
+])(
+  'fynlo-bench %j ends with 2 and one line that says what would be right',
+  async (args, message) => {
+    const { code, out, err } = await run(args);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain(message);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  },
+);
+
+test.each([
+  [
+    'an unreachable DATABASE_URL',
+    ['run'],
+    { DATABASE_URL: 'postgres://u:secret@127.0.0.1:1/x' },
+    '127.0.0.1:1',
+  ],
+  [
+    'an unreachable REDIS_URL',
+    ['run'],
+    { REDIS_URL: 'redis://:secret@127.0.0.1:1' },
+    '127.0.0.1:1',
+  ],
+  [
+    'an output folder that cannot be made',
+    ['run', '--out', '/dev/null/x'],
+    {},
+    'choose another with --out',
+  ],
+])('fynlo-bench with %s ends with 3 and one clear line', async (_, args, env, message) => {
+  const out = args.includes('--out') ? [] : ['--out', join(folder, 'unfit')];
+  const ended = await run([...args, ...out, '--quiet'], { ...servers(), ...env });
+  expect(ended.code).toBe(3);
+  expect(ended.err).toContain(message);
+  expect(ended.err).not.toContain('secret');
+  expect(ended.err.trim().split('\n')).toHaveLength(1);
+});
+
+test('fynlo-bench with a server that allows too few connections ends with 3 and names the setting', async () => {
+  const { startPostgres } = await import('@fynlo/services/postgres');
+  await using small = await startPostgres({ external: false, maxConnections: 40 });
+  const env = { ...servers(), DATABASE_URL: small.url };
+  const ended = await run(['run', '--quiet', '--out', join(folder, 'small')], env);
+  expect(ended.code).toBe(3);
+  expect(ended.err).toContain('max_connections');
+});
+
+test('fynlo-bench --help and list tell what there is', async () => {
+  const help = await run(['run', '--help']);
+  expect(help.code).toBe(0);
+  for (const text of ['--profile quick|ci|full', 'Examples', 'Exit codes'])
+    expect(help.out).toContain(text);
+  const list = await run(['list', '--format', 'json']);
+  const ids = (JSON.parse(list.out) as { id: string }[]).map(({ id }) => id);
+  const rows = (letter: string, count: number): string[] =>
+    Array.from({ length: count }, (_, i) => `${letter}${i + 1}`);
+  expect(ids).toEqual([...rows('P', 15), ...rows('K', 9), ...rows('G', 10), ...rows('S', 3)]);
+});
+
+test('fynlo-bench run P6 --format json prints one result, with every round, on stdout', async () => {
+  const args = [
+    'run',
+    'P6',
+    '-n',
+    '1',
+    '-d',
+    '1',
+    '-w',
+    '0',
+    '--pool',
+    'pg.Pool',
+    '--format',
+    'json',
+  ];
+  const { code, out } = await run([...args, '--out', join(folder, 'p6')], servers());
+  const result = JSON.parse(out) as ResultFile;
+  expect(code).toBe(0);
+  expect(result.partial).toBe(false);
+  const [pg] = result.scenarios[0]?.subjects.filter(({ rounds }) => rounds.length > 0) ?? [];
+  expect(pg?.name).toBe('pg.Pool');
+  expect(pg?.rounds[0]?.metrics.opsPerSecond).toBeGreaterThan(10);
+  expect(result.environment.postgres?.version).toMatch(/^\d+/);
+  expect(JSON.parse(await readFile(join(folder, 'p6', 'latest.json'), 'utf8'))).toEqual(result);
+}, 60_000);
+
+test('fynlo-bench run, interrupted, writes a marked partial result, leaves no process, and ends with 130', async () => {
+  const out = join(folder, 'interrupted');
+  const args = ['run', 'P6', '-n', '50', '-d', '1', '-w', '0', '--pool', 'pg.Pool', '--out', out];
+  const { child, ended } = start(args, { DATABASE_URL: '', REDIS_URL: '' });
+  await until(() => childrenOf(child.pid).then((pids) => pids.length >= 3));
+  const started = await childrenOf(child.pid);
+  child.kill('SIGINT');
+  expect((await ended).code).toBe(130);
+  const result = JSON.parse(await readFile(join(out, 'latest.json'), 'utf8')) as ResultFile;
+  expect(result.partial).toBe(true);
+  // The keepers end the servers when the pipe to us closes: within a moment, not at once.
+  await until(async () => started.every((pid) => !isAlive(pid)));
+}, 90_000);
+
+async function childrenOf(pid: number | undefined): Promise<number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text.split(' ').filter(Boolean).map(Number);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 40_000;
+  while (!(await condition())) {
+    if (Date.now() > deadline) throw new Error('waited 40 s in vain');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
