@@ -58,7 +58,7 @@ export async function resourceOptimization(
     tookMs: performance.now() - begun,
     partial: context.signal.aborted,
     settings: {
-      order: 'without, then with; both in the same process',
+      order: 'without, then with; both in the same process, each after a full collection',
       requestsPerSecond: resources.ratePerSecond,
       rowsPerRequest: resources.rowsPerRequest,
       burstMb: resources.burstMb,
@@ -89,6 +89,7 @@ function compare(without: ResourcePhase, withOptimizer: ResourcePhase): Resource
   };
   return [
     line('RSS kept after the burst', 'MiB', (p) => p.rssAfterBurstMb),
+    line('peak RSS', 'MiB', (p) => p.rssPeakMb),
     line('CPU, percent of one core', '%', (p) => p.usage.cpuPercentOfOneCore),
     line('event loop utilisation', 'share', (p) => p.usage.eventLoopUtilization),
     line('connects', 'connections', (p) => p.connects),

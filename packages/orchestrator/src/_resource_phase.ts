@@ -5,6 +5,7 @@ import {
   OverloadedError,
   ResourceUsageOptimizer,
 } from '@fynlo/resource-optimizer';
+import { collectGarbage } from './_collect_garbage.ts';
 import { HostMonitor } from './_host_monitor.ts';
 import { PoolSampler } from './_pool_sampler.ts';
 import { hostEvidence } from './_saturation_evidence.ts';
@@ -44,6 +45,8 @@ export async function runResourcePhase(context: RunContext, run: PhaseRun): Prom
   const { pool } = run;
   const { phaseMs, ratePerSecond, rowsPerRequest, burstMb } = context.profile.resources;
   const acting = run.optimizer === 'with';
+  // What an earlier phase left behind would be taken for live by an optimizer that was not there to see it come.
+  await collectGarbage();
   const optimizer = new ResourceUsageOptimizer({ act: acting, sampleIntervalMs: 250 });
   const detach = optimizer.attach(pool, 'resources');
   optimizer.start();
