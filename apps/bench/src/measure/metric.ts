@@ -28,6 +28,7 @@ const metrics = {
   latenessMs: { unit: 'ms', better: 'lower', meaning: 'first answer after the server was back' },
   recoveryMs: { unit: 'ms', better: 'lower', meaning: 'time until served again' },
   cpuMicrosPerOp: { unit: 'us', better: 'lower', meaning: 'client CPU per operation' },
+  cpuRatio: { unit: 'x', better: 'lower', meaning: 'client CPU per operation / that without' },
   cpuMicrosPerQueuedOp: {
     unit: 'us',
     better: 'lower',

@@ -1,3 +1,13 @@
+import { guardCost } from '../scenarios/g01_guard_cost.ts';
+import { monitorCost } from '../scenarios/g02_monitor_cost.ts';
+import { leakedLeases } from '../scenarios/g03_leaked_leases.ts';
+import { probeStall } from '../scenarios/g04_probe_stall.ts';
+import { heapVerdict } from '../scenarios/g05_heap_verdict.ts';
+import { overload } from '../scenarios/g06_overload.ts';
+import { fewerConnections } from '../scenarios/g07_fewer_connections.ts';
+import { memoryBack } from '../scenarios/g08_memory_back.ts';
+import { largeResults } from '../scenarios/g09_large_results.ts';
+import { gcEvents } from '../scenarios/g10_gc_events.ts';
 import { localHit } from '../scenarios/k01_local_hit.ts';
 import { redisHit } from '../scenarios/k02_redis_hit.ts';
 import { singleRedisHit } from '../scenarios/k03_single_redis_hit.ts';
@@ -53,6 +63,16 @@ export const SCENARIOS: readonly Scenario[] = [
   stampede,
   hitRatio,
   invalidationFeed,
+  guardCost,
+  monitorCost,
+  leakedLeases,
+  probeStall,
+  heapVerdict,
+  overload,
+  fewerConnections,
+  memoryBack,
+  largeResults,
+  gcEvents,
   freshStart,
   freshTest,
   poolCoreSize,

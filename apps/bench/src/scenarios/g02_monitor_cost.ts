@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Metrics } from '../measure/metric.ts';
 import type { RoundContext, Scenario } from '../scenario/scenario.ts';
 import { median } from '../statistics/median.ts';
-import { stubFynloPool } from '../subjects/stub_pools.ts';
+import { stubPgPool } from '../subjects/stub_pools.ts';
 
 /** The guard looks at memory every 30 s, and brings a collection about for it where none came: one such look is in it. */
 const IDLE_MS = 30_000;
@@ -18,7 +18,7 @@ export const monitorCost: Scenario = {
   question: 'What do all monitors of guard and optimizer cost together, at their defaults?',
   target: '< 1 % CPU of a busy process, <= 0.3 % of an idle one',
   needs: [],
-  params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 40_000 },
+  params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 36_000 },
   rounds: 1,
   criteria: [
     { metric: 'busyCpuPercent', subject: 'fynlo', op: '<=', bound: 1 },
@@ -27,7 +27,7 @@ export const monitorCost: Scenario = {
   subjects: [
     {
       name: 'fynlo',
-      settings: `MemoryLeakPrevention and ResourceUsageOptimizer, a pool attached; idle for ${IDLE_MS / 1000} s, then busy in slices`,
+      settings: `MemoryLeakPrevention and ResourceUsageOptimizer, a pg.Pool attached; idle for ${IDLE_MS / 1000} s, then busy in slices`,
       round: (context) => measure(context),
     },
     {
@@ -35,7 +35,7 @@ export const monitorCost: Scenario = {
       settings: 'the same process with a pool alone, idle',
       async round({ params }) {
         const { pool } = await openPool(params.connections);
-        const metrics = { idleCpuPercent: await idleCpuPercent(10_000) };
+        const metrics = { idleCpuPercent: await idleCpuPercent(5000) };
         await pool.end();
         return { metrics };
       },
@@ -47,13 +47,13 @@ async function measure({ params }: RoundContext): Promise<{
   metrics: Metrics;
   details: Record<string, unknown>;
 }> {
-  const { MemoryLeakPrevention } = await import('@fynlo/leak-guard');
-  const { ResourceUsageOptimizer } = await import('@fynlo/resource-optimizer');
+  const { guardPgPool, MemoryLeakPrevention } = await import('@fynlo/leak-guard');
+  const { ResourceUsageOptimizer, watchPgPool } = await import('@fynlo/resource-optimizer');
   const { pool } = await openPool(params.connections);
   const guard = new MemoryLeakPrevention();
   const optimizer = new ResourceUsageOptimizer();
-  guard.attach(pool as never);
-  optimizer.attach(pool as never);
+  guard.attach(guardPgPool(pool));
+  optimizer.attach(watchPgPool(pool));
   const start = (): void => {
     guard.startMonitoring();
     optimizer.start();
@@ -87,9 +87,9 @@ async function measure({ params }: RoundContext): Promise<{
   };
 }
 
-/** A pool without a server: what its own workers cost is the pool's affair, and the same with and without monitors. */
-function openPool(max: number): ReturnType<typeof stubFynloPool.open> {
-  return stubFynloPool.open({ connectMs: 0, queryMs: 0 }, { min: 0, max });
+/** A pool without workers of its own, and without a server. */
+function openPool(max: number): ReturnType<typeof stubPgPool.open> {
+  return stubPgPool.open({ connectMs: 0, queryMs: 0 }, { min: 0, max });
 }
 
 async function idleCpuPercent(ms: number): Promise<number> {

@@ -49,12 +49,11 @@ export const LEAK_FORMS: readonly LeakForm[] = [
     },
   },
   {
-    name: 'with a suspended statement',
+    name: 'with a suspended cursor',
     async leak(pool) {
-      const { resultBudget } = await import('@fynlo/leak-guard');
+      const { default: Cursor } = await import('pg-cursor');
       const client = await pool.connect();
-      const budget = resultBudget({ maxRows: 10, onExceed: 'cursor' });
-      await budget.query(client, 'select i from generate_series(1, 100000) i');
+      await client.query(new Cursor('select i from generate_series(1, 100000) i')).read(10);
     },
   },
 ];

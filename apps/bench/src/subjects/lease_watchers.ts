@@ -24,7 +24,7 @@ export interface LeaseWatcher {
 }
 
 const SETTINGS = `threshold ${THRESHOLD_MS} ms, else defaults`;
-/** A statement that its holder left suspended never ends; the default waits 10 s for it. */
+/** A cursor that its holder left never ends; the default waits 10 s for it. */
 const BUSY_GRACE_MS = 1000;
 const PATIENCE_MS = 15_000;
 
