@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Entry } from './_entry.ts';
 import { insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
+import { NATIVE_GRACE_MS } from './_pg_settings.ts';
 import { standInFor } from './_pg_stand_in.ts';
 import {
   AcquireTimeoutError,
@@ -38,6 +39,8 @@ export interface Lender {
   /** Tell pg-pool's events. */
   acquired(client: pg.Client): void;
   released(client: pg.Client, error: unknown): void;
+  /** See PgClientFactory. */
+  nearlyConnected(): boolean;
   /** A client came back, and may be idle. */
   returned(): void;
   /** A waiter was answered. */
@@ -134,6 +137,7 @@ export class ConnectWaiter extends Waiter<pg.Client> {
   readonly #scope: AsyncResource;
   readonly #told: ((entry: Entry<pg.Client>) => void) | undefined;
   #inCall = true;
+  #spared = false;
 
   constructor(lender: Lender, callback: ConnectCallback, told?: (entry: Entry<pg.Client>) => void) {
     super();
@@ -156,6 +160,11 @@ export class ConnectWaiter extends Waiter<pg.Client> {
   }
 
   override refused(error: Error): void {
+    if (error instanceof AcquireTimeoutError && !this.#spared && this.#lender.nearlyConnected()) {
+      this.#spared = true;
+      this.#lender.resources.acquire(this, NATIVE_GRACE_MS);
+      return;
+    }
     this.#answer(asCallerSees(error));
   }
 

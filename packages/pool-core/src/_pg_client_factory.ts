@@ -19,6 +19,10 @@ export interface ClientFactoryHost {
   listenerCount(event: string): number;
 }
 
+export interface ClientRules extends SessionRules {
+  readonly connectTimeoutMs: number;
+}
+
 const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
   'idle-timeout': 'remove idle client',
   lifetime: 'remove expired client',
@@ -29,12 +33,14 @@ const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
 const GOODBYE_MS = 1_000;
 
 export class PgClientFactory implements ConnectionFactory<pg.Client> {
+  /** Connects under way. */
+  readonly #connecting = new Set<ClientInside>();
   /** The clients from the start of their connect to the start of their end: pg-pool's `_clients`. */
   readonly clients: pg.Client[] = [];
   readonly #host: ClientFactoryHost;
-  readonly #rules: SessionRules;
+  readonly #rules: ClientRules;
 
-  constructor(host: ClientFactoryHost, rules: SessionRules) {
+  constructor(host: ClientFactoryHost, rules: ClientRules) {
     this.#host = host;
     this.#rules = rules;
   }
@@ -54,10 +60,17 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     };
     keepRecord(record);
     host.log('connecting new client');
+    const inside = insideOf(client);
+    this.#connecting.add(inside);
     return new Promise((resolve, reject) => {
-      const giveUp = (): void => this.#abandon(client);
+      const giveUp = (): void => {
+        this.#connecting.delete(inside);
+        this.#abandon(client);
+      };
       signal.addEventListener('abort', giveUp, { once: true });
+      if (inside.isConnected !== undefined) this.#limitNative(inside);
       void client.connect((error?: Error | null) => {
+        this.#connecting.delete(inside);
         client.on('error', (failure: Error) => this.#failed(record, failure));
         if (error) {
           signal.removeEventListener('abort', giveUp);
@@ -82,6 +95,15 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
         );
       });
     });
+  }
+
+  /**
+   * Whether a client of pg-native has its connection and is about to say so. pg-pool's time limit spares it: libpq does not tell
+   * when it gets there, only, a while later, that it has.
+   */
+  get nearlyConnected(): boolean {
+    for (const client of this.#connecting) if (client.isConnected?.() === true) return true;
+    return false;
   }
 
   destroy(client: pg.Client, reason: DestroyReason): Promise<void> {
@@ -121,6 +143,17 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
 
   classify(error: unknown): ConnectErrorKind {
     return classifyConnectError(error) ?? 'unrelated';
+  }
+
+  /** The engine's time limit is longer for pg-native, see `nearlyConnected`. */
+  #limitNative(client: ClientInside): void {
+    const { connectTimeoutMs } = this.#rules;
+    const timer = setTimeout(() => {
+      if (!this.#connecting.has(client) || client.isConnected?.() === true) return;
+      this.#host.log('ending client due to timeout');
+      client.end?.(() => {});
+    }, connectTimeoutMs);
+    timer.unref();
   }
 
   /** The pool's hooks, in pg-pool's order; their queries run before the client's first user. */

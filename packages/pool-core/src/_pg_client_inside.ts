@@ -32,6 +32,8 @@ export interface ClientInside {
   /** Since pg 8.21; before, `activeQuery` is a plain field, later it warns. */
   _getActiveQuery?(): ActiveQuery | null | undefined;
   readonly activeQuery?: ActiveQuery | null;
+  /** pg-native's only. */
+  isConnected?(): boolean;
   ref?(): void;
   unref?(): void;
   end?(callback: () => void): void;

@@ -47,10 +47,14 @@ const DEFAULT_RESET_TIMEOUT_MS = 1_000;
 /** pg-pool opens a connection for each caller while there is room; up to this many at once that harms no server. */
 const ALL_AT_ONCE = 10;
 
+/** How long a client of pg-native may take from being connected to saying so. */
+export const NATIVE_GRACE_MS = 5_000;
+
 /** The manager's options that make it behave as pg-pool does where nothing else was asked for. */
 export function managerOptions<C>(
   settings: PoolSettings,
   factory: ConnectionFactory<C>,
+  native: boolean,
 ): DynamicConnectionPoolManagerOptions<C> {
   const { max, floor, warm, acquireTimeoutMs, resetTimeoutMs } = settings;
   return {
@@ -67,7 +71,7 @@ export function managerOptions<C>(
     maxUses: settings.maxUses,
     maxWaiting: settings.maxWaiting,
     acquireTimeoutMs,
-    connectTimeoutMs: settings.connectTimeoutMs,
+    connectTimeoutMs: settings.connectTimeoutMs + (native ? NATIVE_GRACE_MS : 0),
     // The session's own limit comes first.
     resetTimeoutMs: resetTimeoutMs + 1_000,
     maxConnecting: settings.manager.maxConnecting ?? (max <= ALL_AT_ONCE ? max : undefined),

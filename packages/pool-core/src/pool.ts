@@ -171,9 +171,12 @@ export class Pool
     completeOptions(this.options, settings);
     this.#counts = { rolledBack: 0, reset: 0, drained: 0 };
     const { reset, resetTimeoutMs } = settings;
-    const rules = { reset, resetTimeoutMs, counts: this.#counts };
+    const { connectTimeoutMs } = settings;
+    const rules = { reset, resetTimeoutMs, connectTimeoutMs, counts: this.#counts };
     this.#factory = new PgClientFactory(this as never, rules);
-    this.manager = new DynamicConnectionPoolManager(managerOptions(settings, this.#factory));
+    this.manager = new DynamicConnectionPoolManager(
+      managerOptions(settings, this.#factory, isNative(this.#inside.Client)),
+    );
     this.#resources = this.manager.pool;
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
     const { discardOnQueryError } = settings;
@@ -195,6 +198,7 @@ export class Pool
         this.emit('release', error as Error, client as pg.PoolClient);
       },
       returned: () => idle?.watch(),
+      nearlyConnected: () => this.#factory.nearlyConnected,
       answered: () => {
         if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
       },
@@ -664,6 +668,10 @@ export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
 
 const CANCEL_MS = 5_000;
 const ROLE_LOST_MS = 1_000;
+
+function isNative(Client: unknown): boolean {
+  return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';
+}
 
 /** What pg-pool's own constructor does not know, or knows under another name. */
 function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
