@@ -5,9 +5,10 @@ import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
 import { changeLines } from '../compare/change_table.ts';
-import { type Change, compareResults, hasRegression } from '../compare/compare.ts';
+import { type Change, compareSamples, hasRegression } from '../compare/compare.ts';
 import { compareBuilds } from '../compare/compare_builds.ts';
 import { buildOf } from '../compare/git_build.ts';
+import { comparableSamples } from '../compare/samples.ts';
 import { readResultFile } from '../results/result_file.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import { startBenchServers } from '../servers/bench_servers.ts';
@@ -43,7 +44,8 @@ export const compareCommand: Command<typeof flags> = {
     if (isFile(a) && isFile(b)) {
       if (names.length > 0)
         throw new UsageError('Two result files are compared whole: leave the scenarios out');
-      changes = compareResults(await readResultFile(a), await readResultFile(b));
+      const [before, after] = [await readResultFile(a), await readResultFile(b)];
+      changes = compareSamples(comparableSamples(before), comparableSamples(after));
     } else if (isFile(a) || isFile(b)) {
       throw new UsageError(`A result file cannot be compared with a build: got "${a}" and "${b}"`);
     } else {

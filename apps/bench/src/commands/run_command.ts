@@ -34,7 +34,8 @@ export const runFlags = {
     ...textFlag('EXPR', "a bound of one's own, e.g. 'P6.p99Ms<=5ms'"),
     multiple: true as const,
   },
-  baseline: textFlag('FILE', 'an earlier result to compare with'),
+  baseline: textFlag('FILE', 'a baseline to compare with: ratios of an earlier run'),
+  'write-baseline': textFlag('FILE', 'keep the ratios of this run as a baseline'),
   'fail-on': textFlag('LIST', 'what fails the run: threshold, regression, or both (default both)'),
   html: switchFlag('targets: also write one self-contained HTML page'),
   quiet: switchFlag('no progress on stderr', 'q'),
@@ -75,6 +76,7 @@ const TARGETS_ONLY = [
   'rounds',
   'threshold',
   'baseline',
+  'write-baseline',
   'fail-on',
   'html',
 ] as const;

@@ -7,7 +7,8 @@ import { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
 import { changeLines } from '../compare/change_table.ts';
-import { compareResults, hasRegression } from '../compare/compare.ts';
+import { compareSamples, hasRegression } from '../compare/compare.ts';
+import { comparableSamples } from '../compare/samples.ts';
 import { readEnvironment } from '../measure/environment.ts';
 import { ServerCounter } from '../measure/server_counts.ts';
 import { renderResult } from '../report/formats.ts';
@@ -16,9 +17,9 @@ import { markdownReport } from '../report/markdown.ts';
 import { number } from '../report/number.ts';
 import { environmentLines, prettyScenario, prettyVerdicts } from '../report/pretty.ts';
 import { appendStepSummary } from '../report/step_summary.ts';
+import { readBaseline, writeBaseline } from '../results/baseline.ts';
 import {
   type ResultFile,
-  readResultFile,
   SCHEMA_VERSION,
   type ScenarioResult,
   writeResultFile,
@@ -62,7 +63,7 @@ export async function runTargets(
   const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, scenarios));
   checkSubjects(flags.pool ?? [], scenarios);
   const failOn = parseFailOn(flags['fail-on']);
-  const baseline = flags.baseline === undefined ? undefined : await readResultFile(flags.baseline);
+  const baseline = flags.baseline === undefined ? undefined : await readBaseline(flags.baseline);
   const out = flags.out ?? 'reports/bench';
   await prepareOutputFolder(out);
 
@@ -142,6 +143,8 @@ export async function runTargets(
   };
   const file = join(out, 'latest.json');
   await writeResultFile(file, result);
+  const newBaseline = flags['write-baseline'];
+  if (newBaseline !== undefined && !signal.aborted) await writeBaseline(newBaseline, result);
   if (flags.html === true) await writeFile(join(out, 'latest.html'), htmlReport(result));
   await appendStepSummary(markdownReport(result));
 
@@ -160,7 +163,7 @@ export async function runTargets(
   const missed = missedThresholds(thresholds, results);
   for (const line of missed) err.write(`${colors.red('Threshold missed:')} ${line}\n`);
   if (baseline !== undefined) {
-    const changes = compareResults(baseline, result);
+    const changes = compareSamples(baseline.ratios, comparableSamples(result));
     err.write(`${changeLines(changes, colors).join('\n')}\n`);
     if (failOn.has('regression') && hasRegression(changes)) return ExitCode.regression;
   }
@@ -225,7 +228,7 @@ function missedThresholds(
 function repeatCommand(ids: readonly string[], flags: Flags, seed: number): string {
   const names = ids.length === SCENARIOS.length ? ['targets'] : ids;
   const given = Object.entries({ ...flags, seed }).flatMap(([name, value]) =>
-    ['out', 'format', 'quiet', 'html', 'baseline'].includes(name)
+    ['out', 'format', 'quiet', 'html', 'baseline', 'write-baseline'].includes(name)
       ? []
       : (Array.isArray(value) ? value : [value]).map((one) =>
           one === true ? `--${name}` : `--${name} ${quote(String(one))}`,

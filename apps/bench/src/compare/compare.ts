@@ -1,7 +1,7 @@
 import { METRICS, type MetricName } from '../measure/metric.ts';
-import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { median } from '../statistics/median.ts';
+import { keyOf, type SampledCriterion } from './samples.ts';
 
 /** One number of two runs, side by side. */
 export interface Change {
@@ -25,14 +25,17 @@ const SMALLEST_CHANGE = 0.03;
 const ALPHA = 0.05;
 
 /**
- * Compares two results number by number: every criterion that both measured. A difference counts when it is at least
- * 3 % and its corrected p is at most 0.05; where so few rounds could never show one, that is what is said instead of
- * "same".
+ * Compares two runs number by number: every criterion that both measured. A difference counts when it is at least 3 %
+ * and its corrected p is at most 0.05; where so few rounds could never show one, that is what is said instead of "same".
  */
-export function compareResults(before: ResultFile, after: ResultFile): Change[] {
-  const raw = after.scenarios.flatMap((scenario) => {
-    const old = before.scenarios.find(({ id }) => id === scenario.id);
-    return old === undefined ? [] : compareScenario(old, scenario);
+export function compareSamples(
+  before: readonly SampledCriterion[],
+  after: readonly SampledCriterion[],
+): Change[] {
+  const old = new Map(before.map((one) => [keyOf(one), one.samples]));
+  const raw = after.flatMap(({ samples: b, ...criterion }): RawChange[] => {
+    const a = old.get(keyOf(criterion));
+    return a === undefined ? [] : [{ ...criterion, a, b, pValue: mannWhitney(a, b) }];
   });
   return decide(raw);
 }
@@ -41,53 +44,6 @@ export type RawChange = Omit<Change, 'verdict' | 'change' | 'before' | 'after' |
   readonly a: readonly number[];
   readonly b: readonly number[];
 };
-
-function compareScenario(before: ScenarioResult, after: ScenarioResult): RawChange[] {
-  const seen = new Set<string>();
-  return after.criteria.flatMap(({ criterion: { metric, subject, peer } }) => {
-    const key = `${metric} ${subject} ${peer}`;
-    if (seen.has(key)) return [];
-    seen.add(key);
-    const a = samples(before, metric, subject, peer);
-    const b = samples(after, metric, subject, peer);
-    if (a.length === 0 || b.length === 0) return [];
-    const pValue = mannWhitney(a, b);
-    return [
-      {
-        scenario: after.id,
-        metric,
-        subject,
-        ...(peer === undefined ? {} : { peer }),
-        pValue,
-        a,
-        b,
-      },
-    ];
-  });
-}
-
-function samples(
-  scenario: ScenarioResult,
-  metric: MetricName,
-  subject: string,
-  peer: string | undefined,
-): number[] {
-  const rounds = (name: string) =>
-    new Map(
-      (scenario.subjects.find((s) => s.name === name)?.rounds ?? []).map((r) => [
-        r.round,
-        r.metrics[metric],
-      ]),
-    );
-  const ours = rounds(subject);
-  const theirs = peer === undefined ? undefined : rounds(peer);
-  return [...ours].flatMap(([round, value]) => {
-    if (value === undefined) return [];
-    if (theirs === undefined) return [value];
-    const other = theirs.get(round);
-    return other === undefined || other === 0 ? [] : [value / other];
-  });
-}
 
 /** Holm's step-down correction, then the verdicts. */
 export function decide(raw: readonly RawChange[]): Change[] {

@@ -1,7 +1,11 @@
 import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { expect, test } from 'vitest';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
-import { compareResults, hasRegression } from './compare.ts';
+import { compareSamples, hasRegression } from './compare.ts';
+import { comparableSamples } from './samples.ts';
+
+const compare = (before: ResultFile, after: ResultFile) =>
+  compareSamples(comparableSamples(before), comparableSamples(after));
 
 function result(ours: readonly number[], peer: readonly number[], scenarios = 1): ResultFile {
   const rounds = (values: readonly number[]) =>
@@ -26,32 +30,32 @@ const random = seededRandom(3);
 const noisy = (mean: number, n = 10): number[] =>
   Array.from({ length: n }, () => mean * (0.95 + random() / 10));
 
-test('compareResults() finds no difference between two runs of the same code', () => {
+test('compareSamples() finds no difference between two runs of the same code', () => {
   let worse = 0;
   for (let i = 0; i < 200; i++) {
-    const changes = compareResults(result(noisy(200), noisy(100)), result(noisy(200), noisy(100)));
+    const changes = compare(result(noisy(200), noisy(100)), result(noisy(200), noisy(100)));
     if (changes.some(({ verdict }) => verdict !== 'same')) worse++;
   }
   expect(worse).toBeLessThan(20);
 });
 
-test('compareResults() finds a slowdown of 15 % through 5 % of noise, and an improvement', () => {
-  const slower = compareResults(result(noisy(200), noisy(100)), result(noisy(170), noisy(100)));
+test('compareSamples() finds a slowdown of 15 % through 5 % of noise, and an improvement', () => {
+  const slower = compare(result(noisy(200), noisy(100)), result(noisy(170), noisy(100)));
   expect(slower[0]).toMatchObject({ verdict: 'worse', peer: 'pg' });
   expect(hasRegression(slower)).toBe(true);
-  const faster = compareResults(result(noisy(170), noisy(100)), result(noisy(200), noisy(100)));
+  const faster = compare(result(noisy(170), noisy(100)), result(noisy(200), noisy(100)));
   expect(faster[0]?.verdict).toBe('better');
   expect(hasRegression(faster)).toBe(false);
 });
 
-test('compareResults() cancels a machine that became slower for everybody', () => {
-  const [change] = compareResults(result(noisy(200), noisy(100)), result(noisy(100), noisy(50)));
+test('compareSamples() cancels a machine that became slower for everybody', () => {
+  const [change] = compare(result(noisy(200), noisy(100)), result(noisy(100), noisy(50)));
   expect(change?.verdict).toBe('same');
 });
 
-test('compareResults() ignores a sure change that is smaller than 3 %', () => {
+test('compareSamples() ignores a sure change that is smaller than 3 %', () => {
   const ten = Array.from({ length: 10 }, (_, i) => i / 1000);
-  const [change] = compareResults(
+  const [change] = compare(
     result(
       ten.map((x) => 200 + x),
       ten.map(() => 100),
@@ -64,8 +68,8 @@ test('compareResults() ignores a sure change that is smaller than 3 %', () => {
   expect(change?.verdict).toBe('same');
 });
 
-test('compareResults() says when three rounds could never show a difference', () => {
-  const [change] = compareResults(
+test('compareSamples() says when three rounds could never show a difference', () => {
+  const [change] = compare(
     result([200, 201, 202], [100, 100, 100]),
     result([100, 101, 102], [100, 100, 100]),
   );

@@ -35,7 +35,11 @@ const metrics = {
     meaning: 'client CPU per operation with 10,000 queued',
   },
   cpuPercent: { unit: '%', better: 'lower', meaning: 'client CPU, of one core' },
-  bytesPerOp: { unit: 'B', better: 'lower', meaning: 'heap growth per operation' },
+  bytesPerOp: {
+    unit: 'B',
+    better: 'lower',
+    meaning: 'heap seen to be allocated per operation (lower bound)',
+  },
   rssPeakMb: { unit: 'MiB', better: 'lower', meaning: 'peak resident set of the client' },
   rssRiseMb: { unit: 'MiB', better: 'lower', meaning: 'peak resident set over that at the start' },
   rssAfterMb: { unit: 'MiB', better: 'lower', meaning: 'resident set at the end' },

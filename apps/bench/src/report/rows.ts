@@ -25,6 +25,7 @@ const USUAL: readonly MetricName[] = [
   'useP50Ms',
   'createP50Ms',
   'cpuMicrosPerOp',
+  'bytesPerOp',
   'rssPeakMb',
   'connectionsOpened',
   'serverConnectionsPeak',
@@ -48,7 +49,10 @@ export function subjectTable(scenario: ScenarioResult): { columns: Column[]; row
   const metrics = shownMetrics(scenario);
   const title = (metric: MetricName): string => {
     const { unit } = METRICS[metric];
-    const name = metric.replace(/(Ms|Mb)$/, '').replace(/^cpuMicrosPerOp$/, 'cpu/op');
+    const name = metric
+      .replace(/(Ms|Mb)$/, '')
+      .replace(/^cpuMicrosPerOp$/, 'cpu/op')
+      .replace(/^bytesPerOp$/, 'heap/op');
     return unit === '' ? name : metric === 'opsPerSecond' ? 'ops/s' : `${name} ${unit}`;
   };
   return {

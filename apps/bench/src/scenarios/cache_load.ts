@@ -43,7 +43,7 @@ export async function loadCache(
   const result = await (ratePerSecond === undefined
     ? closedLoop({ ...load, callers })
     : openLoop({ ...load, ratePerSecond, random: seededRandom(seed) }));
-  const { cpuMicros, cpuPercent, rssPeakMb } = cost.stop();
+  const { cpuMicros, cpuPercent, rssPeakMb, allocatedBytes } = cost.stop();
   if (result.failed > 0) {
     throw new Error(`${result.failed} requests failed, the first: ${String(result.firstError)}`);
   }
@@ -59,6 +59,7 @@ export async function loadCache(
         : { serviceP50Ms: service.percentile(50), lagP99Ms: lag.percentile(99) }),
       cpuMicrosPerOp: cpuMicros / Math.max(1, completed),
       cpuPercent,
+      bytesPerOp: allocatedBytes / Math.max(1, completed),
       rssPeakMb,
       errors: 0,
     },

@@ -2,7 +2,7 @@ import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { closedLoop } from '../load/closed_loop.ts';
 import type { LoadResult } from '../load/load.ts';
 import { openLoop } from '../load/open_loop.ts';
-import { ClientCost } from '../measure/client_cost.ts';
+import { ClientCost, type Cost } from '../measure/client_cost.ts';
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import type { BenchPool } from '../subjects/bench_pool.ts';
 
@@ -30,7 +30,7 @@ export async function loadPool(
 
 function outcomeOf(
   result: LoadResult,
-  { cpuMicros, cpuPercent, rssPeakMb }: ReturnType<ClientCost['stop']>,
+  { cpuMicros, cpuPercent, rssPeakMb, allocatedBytes }: Cost,
   pool: BenchPool,
 ): RoundOutcome {
   const { completed, failed, elapsedMs, response, service, lag, firstError } = result;
@@ -47,6 +47,8 @@ function outcomeOf(
         : { serviceP50Ms: service.percentile(50), lagP99Ms: lag.percentile(99) }),
       cpuMicrosPerOp: cpuMicros / Math.max(1, done),
       cpuPercent,
+      bytesPerOp: allocatedBytes / Math.max(1, done),
+      ...pool.split?.(),
       rssPeakMb,
       ...openedBy(pool),
       errors: failed,

@@ -1,3 +1,4 @@
+import type { Metrics } from '../measure/metric.ts';
 import type { Subject } from '../scenario/scenario.ts';
 
 /** What every pool under test can do, in its own best way. */
@@ -8,8 +9,12 @@ export interface BenchPool {
   withConnection<T>(work: (query: BenchPool['query']) => Promise<T>): Promise<T>;
   /** Connects that succeeded since the pool was made; undefined where the library gives no way to count them. */
   opened(): number | undefined;
+  /** Where the time of an operation goes, where the pool itself tells it: waiting, holding a connection, connecting. */
+  split?(): TimeSplit;
   end(): Promise<void>;
 }
+
+export type TimeSplit = Pick<Metrics, 'waitP50Ms' | 'waitP99Ms' | 'useP50Ms' | 'createP50Ms'>;
 
 export interface BenchPoolOptions {
   readonly databaseUrl: string;

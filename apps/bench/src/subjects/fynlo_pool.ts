@@ -11,7 +11,18 @@ export const fynloPool: PoolKind = {
       max: connections,
       ...(acquireTimeoutMs === undefined ? {} : { connectionTimeoutMillis: acquireTimeoutMs }),
     });
-    return benchPoolOf(pool);
+    return {
+      ...benchPoolOf(pool),
+      split() {
+        const { wait, use, create } = pool.stats();
+        return {
+          waitP50Ms: wait.p50,
+          waitP99Ms: wait.p99,
+          useP50Ms: use.p50,
+          createP50Ms: create.p50,
+        };
+      },
+    };
   },
 };
 
