@@ -32,7 +32,7 @@ export const monitorCost: Scenario = {
     },
     {
       name: 'no monitors',
-      settings: 'the same process with a pool alone, idle',
+      settings: 'the same process with pg.Pool alone, idle',
       async round({ params }) {
         const { pool } = await openPool(params.connections);
         const metrics = { idleCpuPercent: await idleCpuPercent(5000) };
