@@ -15,7 +15,7 @@ interface Run {
   readonly from: number;
   readonly at: number;
   to: number;
-  inputs: () => Inputs;
+  readonly inputs: Inputs;
 }
 
 /** Remembers the last decisions and tells observers of each. */
@@ -44,17 +44,16 @@ export class Decisions {
   /**
    * One more connect of a growth that may go on: a climb from 10 to 500 is one decision per tick, not 490.
    *
-   * @param inputs asked for when the growth is told, so that a connect costs no object.
+   * @param inputs asked for when the growth begins, and not again: a connect costs no object.
    */
   grew(reason: ScalingReason, to: number, inputs: () => Inputs): void {
     const run = this.#run;
     if (run !== undefined && run.reason === reason && to > run.to) {
       run.to = to;
-      run.inputs = inputs;
       return;
     }
     this.flush();
-    this.#run = { reason, from: to - 1, at: this.#clock.wallNow(), to, inputs };
+    this.#run = { reason, from: to - 1, at: this.#clock.wallNow(), to, inputs: inputs() };
   }
 
   /** Tells a growth that has gone on until now. */
@@ -67,7 +66,7 @@ export class Decisions {
       from: run.from,
       to: run.to,
       reason: run.reason,
-      inputs: run.inputs(),
+      inputs: run.inputs,
     });
   }
 
