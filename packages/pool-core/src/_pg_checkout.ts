@@ -152,11 +152,12 @@ export class ConnectWaiter extends Waiter<pg.Client> {
     this.#inCall = false;
   }
 
-  override granted(entry: Entry<pg.Client>): pg.PoolClient {
+  /** Only a stand-in can be lost: the pool itself keeps the client. */
+  override granted(entry: Entry<pg.Client>): pg.PoolClient | undefined {
     this.#told?.(entry);
     const client = lend(this.#lender, entry);
     this.#answer(undefined, client);
-    return client;
+    return this.#lender.standsIn ? client : undefined;
   }
 
   override refused(error: Error): void {
@@ -186,7 +187,7 @@ export function lendNextTick(
 
 function lendNow(lender: Lender, entry: Entry<pg.Client>, callback: ConnectCallback): void {
   const client = lend(lender, entry);
-  lender.resources.announce(entry, 0, client);
+  lender.resources.announce(entry, 0, lender.standsIn ? client : undefined);
   callBack(callback, undefined, client);
 }
 

@@ -150,6 +150,8 @@ export class Pool
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
   #queueing: ((waiter: ConnectWaiter) => void) | undefined;
   #end: Promise<void> | undefined;
+  /** The public function that is being called, where it is not the one that asks for the connection. */
+  #entryPoint: ((...args: never[]) => unknown) | undefined;
   #roleLostUntil = 0;
   #graceMs: number = Number.POSITIVE_INFINITY;
   #noneWaits: (() => void) | undefined;
@@ -273,13 +275,15 @@ export class Pool
     const queueing = this.#queueing;
     this.#queueing = undefined;
     const nesting = this.#nesting?.begin();
-    const entry = resources.tryAcquire();
+    const leaseId = this.#begin(undefined, this.#entryPoint ?? this.connect);
+    const entry = resources.tryAcquire(undefined, leaseId);
     if (entry !== undefined) {
       nesting?.granted(entry);
       lendNextTick(this.#lender, entry, item.callback);
       return;
     }
     const waiter = new ConnectWaiter(this.#lender, item.callback, nesting?.granted);
+    waiter.leaseId = leaseId;
     resources.acquire(waiter);
     waiter.returned();
     if (waiter.queued) {
@@ -308,7 +312,7 @@ export class Pool
    * ```
    */
   getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
-    return this.#lease(options, this.#nesting?.begin());
+    return this.#lease(options, this.getConnection, this.#nesting?.begin());
   }
 
   /**
@@ -321,7 +325,7 @@ export class Pool
     options: GetConnectionOptions = {},
   ): Promise<T> {
     const scope = this.#nesting?.scoped();
-    const lease = await this.#lease(options, scope);
+    const lease = await this.#lease(options, this.#entryPoint ?? this.withConnection, scope);
     try {
       const client = lease.connection;
       return await (scope === undefined ? fn(client) : scope.run(() => fn(client)));
@@ -330,7 +334,17 @@ export class Pool
     }
   }
 
-  #lease(options: GetConnectionOptions, following: Following | undefined): Promise<PgLease> {
+  /** Observers hear of an acquire while its caller is on the stack: `entryPoint` cuts the pool's own frames off it. */
+  #begin(label: string | undefined, entryPoint: (...args: never[]) => unknown): number {
+    const resources = this.#resources;
+    return resources.observers.hearAcquiring ? resources.beginAcquire(label, entryPoint) : 0;
+  }
+
+  #lease(
+    options: GetConnectionOptions,
+    entryPoint: (...args: never[]) => unknown,
+    following: Following | undefined,
+  ): Promise<PgLease> {
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs, label } = options;
       const resources = this.#resources;
@@ -346,7 +360,8 @@ export class Pool
         reject(new InvalidOptionError('timeoutMs', timeoutMs, 'a time >= 0, in ms'));
         return;
       }
-      const entry = resources.tryAcquire(label);
+      const leaseId = this.#begin(label, entryPoint);
+      const entry = resources.tryAcquire(label, leaseId);
       if (entry !== undefined) {
         following?.granted(entry);
         const lease = new PgLease(this.#lender, entry);
@@ -356,6 +371,7 @@ export class Pool
       }
       const waiter = new LeaseWaiter(this.#lender, resolve, reject, following?.granted);
       waiter.label = label;
+      waiter.leaseId = leaseId;
       resources.acquire(waiter, timeoutMs);
       if (!waiter.queued) return;
       following?.queued(waiter);
@@ -387,7 +403,11 @@ export class Pool
     fn: (client: pg.PoolClient) => Promise<T> | T,
     options: TransactionOptions = {},
   ): Promise<T> {
-    return this.withConnection((client) => inTransaction(client, fn, options), options);
+    this.#entryPoint = this.transaction;
+    // The acquire has begun when this returns, whether it is answered or not.
+    const done = this.withConnection((client) => inTransaction(client, fn, options), options);
+    this.#entryPoint = undefined;
+    return done;
   }
 
   /**
@@ -549,10 +569,12 @@ export class Pool
       this.#abortableQuery(text, values, text.signal as AbortSignal, reply);
       return;
     }
+    this.#entryPoint = this.query;
     this.connect((refusal, client, done) => {
       if (client === undefined) reply(refusal);
       else queryOnce(client, done, text, values, this.#queryRules, reply);
     });
+    this.#entryPoint = undefined;
   }
 
   #abortableQuery(text: object, values: unknown, signal: AbortSignal, reply: QueryCallback): void {
@@ -561,6 +583,7 @@ export class Pool
       return;
     }
     let unwatch: (() => void) | undefined;
+    this.#entryPoint = this.query;
     this.#queueing = (waiter) => {
       unwatch = this.#cancelOnAbort(waiter, signal);
     };
@@ -575,6 +598,7 @@ export class Pool
         abortableQueryOnce(client, done, text, values, rules, signal, reply);
       }
     });
+    this.#entryPoint = undefined;
     // Refused before it came to that.
     this.#queueing = undefined;
   }
