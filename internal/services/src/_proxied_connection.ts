@@ -35,7 +35,7 @@ export class ProxiedConnection {
     this.#number = number;
     this.#closed = closed;
     client.setNoDelay(true);
-    client.on('error', () => this.#clientFailed());
+    client.on('error', (error) => this.#sideFailed(error, () => this.#clientFailed()));
     client.on('close', () => this.#sideClosed());
     client.on('data', () => this.#answerOrphan(true));
     this.toServer = new Flow(client, plan.toServer, this.#random(0), () => undefined);
@@ -84,7 +84,7 @@ export class ProxiedConnection {
   #connect(): void {
     const server = connect({ ...this.#target, allowHalfOpen: true, noDelay: true });
     this.#server = server;
-    server.on('error', () => this.#serverFailed());
+    server.on('error', (error) => this.#sideFailed(error, () => this.#serverFailed()));
     server.on('close', () => this.#sideClosed());
     this.toClient = new Flow(server, this.#plan.toClient, this.#random(1), () => {
       // The answer was cut short: whatever the client says next is said to nobody.
@@ -113,6 +113,15 @@ export class ProxiedConnection {
     if (this.#orphan !== 'unaware') return;
     this.#unheard ||= spoken;
     if (this.#unheard && this.#plan.mode !== 'half-open') reset(this.#client);
+  }
+
+  /**
+   * Where the peer was faster, resetting a socket fails ("EINVAL", "ENOTCONN" of syscall reset), and node then emits an
+   * error but never 'close': it is closed all the same, in the next turn.
+   */
+  #sideFailed(error: NodeJS.ErrnoException, failed: () => void): void {
+    if (error.syscall === 'reset') setImmediate(() => this.#sideClosed());
+    else failed();
   }
 
   #clientFailed(): void {

@@ -43,7 +43,7 @@ export function renderHtmlReport({ run, report, history }: HtmlReportContents): 
     report.scorePercent === null ? '' : `, weighted score ${report.scorePercent.toFixed(0)} %`
   }</p>
 ${run.partial ? `<p class="inconclusive">Partial: the run was cut short (${escapeHtml(run.partialReason ?? '')}).</p>` : ''}
-<section><h2>Verdicts</h2>${verdictTable(report.criteria)}</section>
+<section id="verdicts"><h2>Verdicts</h2>${verdictTable(report.criteria)}</section>
 <section><h2>Scenarios</h2>${scenarioTable(report)}</section>
 <section><h2>Environment</h2>${environment(run.environment, run)}</section>
 <section><h2>Measurements</h2>${charts.map(figure).join('\n')}</section>

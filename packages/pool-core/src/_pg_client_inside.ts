@@ -12,7 +12,11 @@ export interface ActiveQuery {
 }
 
 export interface ConnectionInside extends EventEmitter {
-  readonly stream?: { destroy?(error?: Error): void; readonly destroyed?: boolean };
+  readonly stream?: {
+    destroy?(error?: Error): void;
+    readonly destroyed?: boolean;
+    readonly bytesRead?: number;
+  };
   readonly parsedStatements?: Readonly<Record<string, string>>;
 }
 

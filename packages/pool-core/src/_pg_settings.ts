@@ -25,6 +25,8 @@ export interface PoolSettings {
   readonly discardOnQueryError: boolean;
   readonly reset: 'dirty' | 'always' | 'never';
   readonly resetTimeoutMs: number;
+  /** Infinity: silent connections are not looked for. */
+  readonly silenceTimeoutMs: number;
   readonly leases: boolean;
   readonly detectNestedAcquire: boolean;
   /** Passed on as they are; the manager checks them. */
@@ -43,6 +45,8 @@ const DEFAULT_MAX = 10;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
 const DEFAULT_RESET_TIMEOUT_MS = 1_000;
+/** Long against any round trip, short against any user's patience; most statements never come near. */
+const DEFAULT_SILENCE_TIMEOUT_MS = 1_500;
 
 /** pg-pool opens a connection for each caller while there is room; up to this many at once that harms no server. */
 const ALL_AT_ONCE = 10;
@@ -128,6 +132,7 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     discardOnQueryError: flag(options, 'discardOnQueryError') ?? false,
     reset: choice(options),
     resetTimeoutMs: duration(options, 'resetTimeoutMs') || DEFAULT_RESET_TIMEOUT_MS,
+    silenceTimeoutMs: orNever(duration(options, 'silenceTimeoutMs') ?? DEFAULT_SILENCE_TIMEOUT_MS),
     leases: flag(options, 'leases') ?? false,
     detectNestedAcquire: flag(options, 'detectNestedAcquire') ?? false,
     manager: {

@@ -120,6 +120,12 @@ export interface PoolOptions extends pg.PoolConfig {
    */
   resetTimeoutMs?: number | undefined;
   /**
+   * How long a statement may go without a byte from the server, in ms, before a fresh connection asks the server whether it
+   * still works on it. If it does not, the statement fails with ConnectionLostError. 0: never ask.
+   * @default 1_500
+   */
+  silenceTimeoutMs?: number | undefined;
+  /**
    * Whether `connect()` hands out a stand-in of its own per checkout instead of the client itself. It behaves like the
    * client, throws when used after its release, and lets a leak guard prove that it was lost.
    * @default false

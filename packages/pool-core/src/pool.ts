@@ -29,6 +29,7 @@ import {
 } from './_pg_query.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
+import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
 import type {
   ConnectionInfo,
@@ -145,6 +146,7 @@ export class Pool
   readonly #counts: SessionCounts;
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
+  readonly #silence: SilenceWatch | undefined;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
@@ -183,6 +185,7 @@ export class Pool
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
     const { discardOnQueryError } = settings;
     this.#queryRules = { discardOnQueryError, roleLost: () => this.#leaveReadOnlyServer() };
+    this.#silence = this.#watchSilence(settings.silenceTimeoutMs);
     const { exactIdle, idleTimeoutMs } = settings;
     const idle =
       exactIdle && idleTimeoutMs < Number.POSITIVE_INFINITY
@@ -205,6 +208,26 @@ export class Pool
         if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
       },
     };
+  }
+
+  #watchSilence(silenceMs: number): SilenceWatch | undefined {
+    if (silenceMs === Number.POSITIVE_INFINITY || isNative(this.#inside.Client)) return undefined;
+    const resources = this.#resources;
+    return new SilenceWatch({
+      clock: resources.clock,
+      silenceMs,
+      *lent() {
+        if (resources.leased === 0) return;
+        for (const { state, connection } of resources.entries()) {
+          if (state === 'leased' && connection !== undefined) yield connection;
+        }
+      },
+      newClient: () => {
+        const Client = this.#inside.Client as new (options: pg.PoolConfig) => pg.Client;
+        return new Client(this.options);
+      },
+      lost: () => void resources.bumpGeneration(),
+    });
   }
 
   get #inside(): PoolInside {
@@ -682,6 +705,7 @@ export class Pool
         };
       });
     }
+    this.#silence?.stop();
     const left = this.#graceMs - (resources.clock.now() - begun);
     await this.manager.end({ graceMs: Math.max(0, left) });
   }

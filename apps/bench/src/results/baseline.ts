@@ -19,7 +19,7 @@ export interface Baseline {
 
 const SCHEMA_VERSION = 1;
 
-export function baselineOf(result: ResultFile): Baseline {
+function baselineOf(result: ResultFile): Baseline {
   const { node, cpu, cores, commit } = result.environment;
   return {
     kind: 'fynlo-bench-baseline',

@@ -1,0 +1,54 @@
+/**
+ * When a connection that is waited on has been silent for too long. Pure.
+ */
+
+/** What was last seen of a connection that a statement runs on. */
+export interface Silence {
+  /** Bytes that had come from the server. */
+  readonly bytes: number;
+  /** The statement; another one begins a new silence. */
+  readonly statement: object;
+  /** Since when nothing has come. */
+  readonly since: number;
+}
+
+/** One more look at a connection: the silence goes on only while the same statement runs and no byte has come. */
+export function listen(
+  before: Silence | undefined,
+  bytes: number,
+  statement: object,
+  now: number,
+): Silence {
+  if (before !== undefined && before.bytes === bytes && before.statement === statement) {
+    return before;
+  }
+  return { bytes, statement, since: now };
+}
+
+export function isSuspect(silence: Silence, now: number, silenceMs: number): boolean {
+  return now - silence.since >= silenceMs;
+}
+
+/** What `pg_stat_activity` says of a backend; no row: the backend is gone. */
+export interface BackendActivity {
+  readonly pid: number;
+  /** null: the server does not tell this user. */
+  readonly state: string | null;
+}
+
+/**
+ * The suspects whose backends do not work on what they are waited for: gone, or idle. What is active is a slow
+ * statement, and what the server does not tell is left alone as well.
+ */
+export function deadBackends(
+  suspects: readonly number[],
+  activities: readonly BackendActivity[],
+): Set<number> {
+  const states = new Map(activities.map(({ pid, state }) => [pid, state]));
+  return new Set(
+    suspects.filter((pid) => {
+      const state = states.get(pid);
+      return state === undefined || state?.startsWith('idle') === true;
+    }),
+  );
+}

@@ -1,0 +1,33 @@
+import { expect, test } from 'vitest';
+import { deadBackends, isSuspect, listen } from './_silence_policy.ts';
+
+const statement = {};
+
+test('listen() lets a silence go on only for the same statement without a byte', () => {
+  const first = listen(undefined, 100, statement, 0);
+  expect(first).toEqual({ bytes: 100, statement, since: 0 });
+  expect(listen(first, 100, statement, 500)).toBe(first);
+  expect(listen(first, 101, statement, 500).since).toBe(500);
+  expect(listen(first, 100, {}, 700).since).toBe(700);
+});
+
+test.each([
+  [0, false],
+  [1499, false],
+  [1500, true],
+  [9000, true],
+])('isSuspect() after %d ms of 1500 is %s', (now, suspect) => {
+  expect(isSuspect({ bytes: 0, statement, since: 0 }, now, 1500)).toBe(suspect);
+});
+
+test.each([
+  ['gone', [], [7]],
+  ['idle', [{ pid: 7, state: 'idle' }], [7]],
+  ['idle in transaction', [{ pid: 7, state: 'idle in transaction' }], [7]],
+  ['idle in a failed transaction', [{ pid: 7, state: 'idle in transaction (aborted)' }], [7]],
+  ['active: a slow statement', [{ pid: 7, state: 'active' }], []],
+  ['in a function call', [{ pid: 7, state: 'fastpath function call' }], []],
+  ['hidden from this user', [{ pid: 7, state: null }], []],
+])('deadBackends() of a backend that is %s', (_, activities, dead) => {
+  expect([...deadBackends([7], activities)]).toEqual(dead);
+});
