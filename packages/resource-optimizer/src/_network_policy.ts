@@ -13,8 +13,8 @@ export interface ReuseInput {
   readonly min: number;
   /** The minimum before anything here changed it. */
   readonly originalMin: number;
-  /** What the pool may grow to. */
-  readonly ceiling: number;
+  /** What the pool may ever grow to. Not its ceiling of the moment: that is a step on the way, often the size itself. */
+  readonly max: number;
 }
 
 export type ReuseDecision =
@@ -81,7 +81,7 @@ export function decideReuse(input: ReuseInput, target: number): ReuseDecision {
       reason: `${state}: ${aged} connections were closed for their age or uses; a longer lifetime keeps them`,
     };
   }
-  const used = Math.min(input.peakSize, input.ceiling);
+  const used = Math.min(input.peakSize, input.max);
   const min = Math.ceil((input.min + used) / 2);
   if (min <= input.min) return keep(`${state}: the minimum is at the ${used} in use already`);
   return {

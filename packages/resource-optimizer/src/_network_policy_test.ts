@@ -10,7 +10,7 @@ const HEALTHY: ReuseInput = {
   peakInUse: 20,
   min: 2,
   originalMin: 2,
-  ceiling: 100,
+  max: 100,
 };
 const CHURN = { created: 100, destroyed: { 'idle-timeout': 95 } } as const;
 
@@ -20,7 +20,7 @@ test.each<[string, Partial<ReuseInput>, ReuseDecision['kind'], number | RegExp]>
   ['no acquires', { acquires: 0, created: 0 }, 'keep', /too few/],
   ['idle connections closed and opened again', CHURN, 'raise-min', 11],
   ['the next step goes on towards the peak', { ...CHURN, min: 11 }, 'raise-min', 16],
-  ['never over the ceiling', { ...CHURN, ceiling: 6 }, 'raise-min', 4],
+  ['never over the maximum', { ...CHURN, max: 6 }, 'raise-min', 4],
   ['the minimum is at the peak already', { ...CHURN, min: 20 }, 'keep', /minimum is at the 20/],
   ['growth only', { created: 100 }, 'keep', /was growing/],
   [

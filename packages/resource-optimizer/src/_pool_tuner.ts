@@ -25,9 +25,9 @@ function tuneOne(
   advice: OptimizationAdvice[],
 ): OptimizationAction {
   const { stats, window } = watch.look();
-  const { min, ceiling } = stats;
+  const { min, max } = stats;
   const { originalMin } = watch;
-  const decision = decideReuse({ ...window, min, ceiling, originalMin }, target);
+  const decision = decideReuse({ ...window, min, max, originalMin }, target);
   if (decision.kind === 'keep') return noAction(name, decision.reason, min, 'connections');
   if (decision.kind === 'advise') {
     advice.push({ setting: `${decision.setting} of ${watch.name}`, why: decision.reason });

@@ -63,7 +63,6 @@ export function watchPgPool(pool: PgPoolLike): WatchedPool {
         oldestWaitMs: 0,
         min: pool.options.min ?? 0,
         max,
-        ceiling: max,
         acquires,
         acquireTimeouts: 0,
         acquireRejections: 0,

@@ -16,7 +16,6 @@ export interface ReadablePool {
     | 'oldestWaitMs'
     | 'min'
     | 'max'
-    | 'ceiling'
     | 'acquires'
     | 'acquireTimeouts'
     | 'acquireRejections'

@@ -52,7 +52,6 @@ class FakePool {
       oldestWaitMs,
       min,
       max,
-      ceiling: max,
       destroyed,
       size,
       ...none,
