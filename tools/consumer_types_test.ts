@@ -1,24 +1,26 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { typeErrors } from './consumer_types.ts';
 import { link } from './packed_packages.ts';
 
-const project = mkdtempSync(join(tmpdir(), 'consumer-types-'));
+let project: string;
+beforeAll(() => {
+  project = mkdtempSync(join(tmpdir(), 'consumer-types-'));
+  write(
+    'node_modules/@fynlo/guard/package.json',
+    '{ "name": "@fynlo/guard", "type": "module", "exports": "./mod.js" }',
+  );
+  write('node_modules/@fynlo/guard/mod.js', '');
+  link(join(project, 'node_modules'), '@types/node', dirname(import.meta.dirname));
+});
 afterAll(() => rmSync(project, { recursive: true, force: true }));
 
 function write(path: string, text: string): void {
   mkdirSync(dirname(join(project, path)), { recursive: true });
   writeFileSync(join(project, path), text);
 }
-
-write(
-  'node_modules/@fynlo/guard/package.json',
-  '{ "name": "@fynlo/guard", "type": "module", "exports": "./mod.js" }',
-);
-write('node_modules/@fynlo/guard/mod.js', '');
-link(join(project, 'node_modules'), '@types/node', dirname(import.meta.dirname));
 
 test("typeErrors() finds nothing in a program that keeps to the package's types", () => {
   write('node_modules/@fynlo/guard/mod.d.ts', 'export declare const guard: number;\n');

@@ -17,7 +17,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = dirname(import.meta.dirname);
 // Outside the clone: in an ignored folder below it Biome found neither cycles nor unhandled promises.
-const copy = mkdtempSync(join(tmpdir(), 'lint-rules-'));
+let copy: string;
 
 interface Bad {
   readonly file: string;
@@ -164,6 +164,7 @@ files.push({
 const found = new Map<string, string[]>();
 
 beforeAll(() => {
+  copy = mkdtempSync(join(tmpdir(), 'lint-rules-'));
   for (const path of ['biome.json', 'tsconfig.base.json', 'vitest.d.ts', 'package.json']) {
     cpSync(join(root, path), join(copy, path));
   }

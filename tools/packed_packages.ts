@@ -5,10 +5,11 @@ import { dirname, join } from 'node:path';
 
 const root = dirname(import.meta.dirname);
 
-export interface PackedPackage {
+export interface PublishedPackage {
   readonly name: string;
   /** Its folder in the clone. */
   readonly folder: string;
+  /** The file that `packAll()` makes of it. */
   readonly tarball: string;
   /** `.` and the other subpaths that can be imported. */
   readonly subpaths: readonly string[];
@@ -19,38 +20,22 @@ export interface PackedPackage {
 
 interface Manifest {
   readonly name: string;
+  readonly version: string;
   readonly exports: Readonly<Record<string, unknown>>;
   readonly dependencies?: Readonly<Record<string, string>>;
   readonly peerDependencies?: Readonly<Record<string, string>>;
   readonly peerDependenciesMeta?: Readonly<Record<string, { optional?: boolean }>>;
 }
 
-/** Packs every published package into the folder `to`. */
-export function packAll(to: string): PackedPackage[] {
-  execFileSync(
-    process.execPath,
-    [
-      join(root, 'scripts/pnpm.mjs'),
-      '--filter',
-      './packages/*',
-      '-r',
-      'pack',
-      '--pack-destination',
-      to,
-    ],
-    { cwd: root, stdio: ['ignore', 'ignore', 'inherit'] },
-  );
+export function publishedPackages(): PublishedPackage[] {
   return readdirSync(join(root, 'packages')).map((short) => {
     const folder = join(root, 'packages', short);
     const manifest: Manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-    const file = manifest.name.slice(1).replace('/', '-');
-    const tarball = readdirSync(to).find((name) => name.replace(/-\d.*$/, '') === file);
-    if (tarball === undefined) throw new Error(`${manifest.name} was not packed`);
     const peers = Object.keys(manifest.peerDependencies ?? {});
     return {
       name: manifest.name,
       folder,
-      tarball: join(to, tarball),
+      tarball: `${manifest.name.slice(1).replace('/', '-')}-${manifest.version}.tgz`,
       subpaths: Object.keys(manifest.exports).filter((subpath) => subpath !== './package.json'),
       dependencies: Object.keys(manifest.dependencies ?? {}),
       peers,
@@ -59,24 +44,34 @@ export function packAll(to: string): PackedPackage[] {
   });
 }
 
+/** Packs every published package, built, into the folder `to`. */
+export function packAll(to: string): void {
+  const pack = ['--filter', './packages/*', '-r', 'pack', '--pack-destination', to];
+  execFileSync(process.execPath, [join(root, 'scripts/pnpm.mjs'), ...pack], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+}
+
 /**
- * Installs one package with what it depends on, and nothing else, into `project`. What is not ours is linked from the
- * clone, so no registry is asked.
+ * Installs one package, out of the folder with the tarballs, with what it depends on and nothing else into `project`.
+ * What is not ours is linked from the clone, so no registry is asked.
  */
 export function installAlone(
   project: string,
-  wanted: PackedPackage,
-  all: readonly PackedPackage[],
+  wanted: PublishedPackage,
+  tarballs: string,
   { peers = wanted.peers }: { readonly peers?: readonly string[] } = {},
 ): void {
   const modules = join(project, 'node_modules');
   const target = join(modules, wanted.name);
   mkdirSync(target, { recursive: true });
-  execFileSync('tar', ['-xzf', wanted.tarball, '-C', target, '--strip-components=1']);
+  const tarball = join(tarballs, wanted.tarball);
+  execFileSync('tar', ['-xzf', tarball, '-C', target, '--strip-components=1']);
   for (const name of wanted.dependencies) {
-    const ours = all.find((other) => other.name === name);
+    const ours = publishedPackages().find((other) => other.name === name);
     if (ours === undefined) link(modules, name, wanted.folder);
-    else installAlone(project, ours, all, { peers: [] });
+    else installAlone(project, ours, tarballs, { peers: [] });
   }
   for (const name of peers) link(modules, name, wanted.folder);
 }

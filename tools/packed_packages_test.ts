@@ -7,10 +7,16 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import ts from 'typescript';
-import { afterAll, describe, expect, inject, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { typeErrors } from './consumer_types.ts';
 import { findExamples } from './doc_examples.ts';
-import { installAlone, link, type PackedPackage, packAll } from './packed_packages.ts';
+import {
+  installAlone,
+  link,
+  type PublishedPackage,
+  packAll,
+  publishedPackages,
+} from './packed_packages.ts';
 
 const root = dirname(import.meta.dirname);
 
@@ -45,15 +51,20 @@ const RUNTIMES: Readonly<Record<string, readonly string[]>> = {
 /** npx may have to fetch a runtime first, ms. */
 const PATIENT = 180_000;
 
-const scratch = mkdtempSync(join(tmpdir(), 'packed-packages-'));
+const published = publishedPackages();
+const packages = published.map((pkg) => [pkg.name, pkg] as const);
+
+let scratch: string;
+beforeAll(() => {
+  scratch = mkdtempSync(join(tmpdir(), 'packed-packages-'));
+  packAll(scratch);
+}, 60_000);
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
-const packed = packAll(scratch);
-const packages = packed.map((pkg) => [pkg.name, pkg] as const);
 
 /** The names that each specifier offers. */
 type Names = Readonly<Record<string, string[]>>;
 
-const specifier = (pkg: PackedPackage, subpath: string): string => pkg.name + subpath.slice(1);
+const specifier = (pkg: PublishedPackage, subpath: string): string => pkg.name + subpath.slice(1);
 
 /** Runs a program of the project; returns what it printed. */
 function run(command: readonly string[], project: string, program: string): string {
@@ -94,18 +105,21 @@ function importedPackages(code: string): string[] {
   return [...new Set(names)];
 }
 
-function emptyProject(pkg: PackedPackage, peers?: readonly string[]): string {
+function emptyProject(pkg: PublishedPackage, peers?: readonly string[]): string {
   const project = mkdtempSync(join(scratch, `${basename(pkg.name)}-`));
   writeFileSync(join(project, 'package.json'), '{ "private": true }\n');
-  installAlone(project, pkg, packed, peers && { peers });
+  installAlone(project, pkg, scratch, peers && { peers });
   return project;
 }
 
 describe.each(packages)('%s, installed alone,', (_, pkg) => {
   const specifiers = pkg.subpaths.map((subpath) => specifier(pkg, subpath));
-  const project = emptyProject(pkg);
-  writeFileSync(join(project, 'names.mjs'), esm(specifiers));
-  writeFileSync(join(project, 'names.cjs'), commonJs(specifiers));
+  let project: string;
+  beforeAll(() => {
+    project = emptyProject(pkg);
+    writeFileSync(join(project, 'names.mjs'), esm(specifiers));
+    writeFileSync(join(project, 'names.cjs'), commonJs(specifiers));
+  });
 
   test.each(Object.entries(RUNTIMES))(
     'loads on %s, imported and required alike',
@@ -146,9 +160,9 @@ describe.each(packages)('%s, installed alone,', (_, pkg) => {
       for (const name of importedPackages(code).filter(
         (n) => ![pkg.name, ...pkg.peers].includes(n),
       )) {
-        const ours = packed.find((other) => other.name === name);
+        const ours = published.find((other) => other.name === name);
         if (ours === undefined) link(join(project, 'node_modules'), name, pkg.folder);
-        else installAlone(project, ours, packed, { peers: [] });
+        else installAlone(project, ours, scratch, { peers: [] });
       }
       writeFileSync(join(project, 'readme.mjs'), withoutTypes(code));
       run(command, project, 'readme.mjs');
@@ -169,7 +183,7 @@ describe.each(packages)('%s, installed alone,', (_, pkg) => {
 });
 
 test.each(packages)("%s's tarball holds what is published and nothing else", (_, { tarball }) => {
-  const { stdout } = spawnSync('tar', ['-tzf', tarball], { encoding: 'utf8' });
+  const { stdout } = spawnSync('tar', ['-tzf', join(scratch, tarball)], { encoding: 'utf8' });
   const files = stdout.trim().split('\n');
   const top = ['package/LICENSE', 'package/README.md', 'package/package.json'];
   const published = /^package\/(CHANGELOG\.md|dist\/(?!\w+_test\.)[\w-]+\.(js|js\.map|d\.ts))$/;
