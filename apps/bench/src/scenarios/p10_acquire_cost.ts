@@ -83,9 +83,12 @@ function batch(pool: Pool, callers: number): Promise<void> {
       started++;
       pool.connect((error, _client, release) => {
         if (error) return reject(error);
-        release();
-        if (++ended === BATCH) resolve();
-        else step();
+        // Not within the callback: pg-pool calls the next one from inside the release, 20,000 deep.
+        queueMicrotask(() => {
+          release();
+          if (++ended === BATCH) resolve();
+          else step();
+        });
       });
     };
     for (let i = 0; i < callers; i++) step();
