@@ -7,12 +7,12 @@
 import { randomBytes } from 'node:crypto';
 import { chown } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Account, isRoot, unprivilegedAccount } from './_account.ts';
+import { type Account, unprivilegedAccount } from './_account.ts';
 import { freePort } from './_free_port.ts';
-import { Keeper, type Order } from './_keeper.ts';
-import { temporaryRoot } from './_paths.ts';
-import { isPortTaken, startAgain } from './_port_taken.ts';
+import type { Keeper } from './_keeper.ts';
+import { isPortTaken } from './_port_taken.ts';
 import { type PostgresBinaries, preparePostgres } from './_postgres_binaries.ts';
+import { openPostgresFolder, runPostgres } from './_postgres_server.ts';
 import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
@@ -27,6 +27,8 @@ export interface PostgresOptions {
   durable?: boolean;
   /** How passwords are checked. SCRAM makes connecting about five times as expensive, as on a real server. @default 'scram-sha-256' */
   auth?: 'scram-sha-256' | 'trust';
+  /** Whether standbys can be started of it: see `startStandby()`. @default false */
+  replication?: boolean;
   /** Further settings of postgresql.conf; they win over ours. */
   settings?: Readonly<Record<string, string | number>>;
   /** Gets what the server writes, line by line. */
@@ -69,23 +71,16 @@ export interface RunningPostgres extends AsyncDisposable {
   shutdown(mode?: 'smart' | 'fast' | 'immediate'): Promise<void>;
   /** Starts it again on the same data and port after {@link kill} or {@link shutdown}. Returns when it answers. */
   restart(): Promise<void>;
+  /**
+   * Starts it again, after a {@link shutdown}, as a standby of the server that has taken its place: what is left to do in a
+   * switchover once the standby was promoted. Returns when it answers, read-only.
+   */
+  follow(primary: RunningPostgres): Promise<void>;
   /** SIGSTOP to every process of the server: the sockets stay open, and nobody answers. */
   freeze(): void;
   /** SIGCONT after {@link freeze}; harmless without. */
   thaw(): void;
 }
-
-const READY = 'database system is ready to accept connections';
-const START_TIMEOUT_MS = 60_000;
-const SHUTDOWN_SIGNALS = { smart: 'SIGTERM', fast: 'SIGINT', immediate: 'SIGQUIT' } as const;
-
-/**
- * After a SIGKILL, PostgreSQL's System V segment (56 bytes, its lock on the data) stays in the kernel; its number is
- * in postmaster.pid, which an orderly end removes.
- */
-const FAREWELL = `
-id=$(sed -n '7s/.* //p' data/postmaster.pid) && [ -n "$id" ] && ipcrm -m "$id"
-`;
 
 /**
  * Starts a server on the loopback interface, on a port and with a password of its own, or takes the one that
@@ -126,46 +121,15 @@ const ADVICE = [
 ];
 
 async function startOnce(options: PostgresOptions, begun: number): Promise<RunningPostgres> {
-  const durable = options.durable ?? false;
   const auth = options.auth ?? 'scram-sha-256';
   const account = await unprivilegedAccount();
-  const root = await temporaryRoot(isRoot);
-  const keeper = await Keeper.open({
-    folder: join(root, `fynlo-pg-${randomBytes(6).toString('hex')}`),
-    account,
-    stopSignal: 'INT',
-    farewell: FAREWELL,
-    log: options.log === undefined ? undefined : (line) => options.log?.(line),
-  });
+  const keeper = await openPostgresFolder(account, options.log);
   try {
     const binaries = await preparePostgres(keeper.folder, account, (line) => options.note?.(line));
     const password = auth === 'trust' ? '' : randomBytes(12).toString('hex');
     await createCluster(keeper, binaries, account, auth, password);
     const port = await freePort();
-    const order = serverOrder(keeper, binaries, port, options);
-    await keeper.start(order, READY, START_TIMEOUT_MS);
-    const stop = (): Promise<void> => keeper.stop();
-    return {
-      source: binaries.source,
-      url: `postgres://postgres${password === '' ? '' : `:${password}`}@127.0.0.1:${port}/postgres`,
-      host: '127.0.0.1',
-      port,
-      user: 'postgres',
-      password,
-      database: 'postgres',
-      socketDir: keeper.folder,
-      version: binaries.version,
-      startMs: performance.now() - begun,
-      durable,
-      auth,
-      stop,
-      kill: () => keeper.kill(),
-      shutdown: (mode = 'fast') => keeper.end(SHUTDOWN_SIGNALS[mode]),
-      restart: () => startAgain(keeper, order, READY, START_TIMEOUT_MS),
-      freeze: () => keeper.freeze(),
-      thaw: () => keeper.thaw(),
-      [Symbol.asyncDispose]: stop,
-    };
+    return await runPostgres({ keeper, binaries, port, password, auth, begun, options });
   } catch (error) {
     await keeper.stop();
     throw error;
@@ -195,40 +159,6 @@ async function createCluster(
   });
 }
 
-function serverOrder(
-  keeper: Keeper,
-  binaries: PostgresBinaries,
-  port: number,
-  options: PostgresOptions,
-): Order {
-  const settings: Record<string, string | number> = {
-    listen_addresses: '127.0.0.1',
-    port,
-    unix_socket_directories: keeper.folder,
-    max_connections: options.maxConnections ?? 100,
-    shared_buffers: '128MB',
-    // Files in the data folder: segments in /dev/shm would survive a SIGKILL, and containers keep that small.
-    dynamic_shared_memory_type: 'mmap',
-    wal_level: 'minimal',
-    ...((options.settings?.['wal_level'] ?? 'minimal') === 'minimal' ? { max_wal_senders: 0 } : {}),
-    max_wal_size: '2GB',
-    checkpoint_timeout: '30min',
-    jit: 'off',
-    timezone: 'UTC',
-    log_timezone: 'UTC',
-    ...(options.durable === true ? {} : { fsync: 'off', full_page_writes: 'off' }),
-    ...options.settings,
-  };
-  return {
-    command: [
-      join(binaries.bin, 'postgres'),
-      ...['-D', join(keeper.folder, 'data')],
-      ...Object.entries(settings).flatMap(([name, value]) => ['-c', `${name}=${value}`]),
-    ],
-    env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
-  };
-}
-
 function fromUrl(url: string): RunningPostgres {
   const parsed = new URL(url);
   const refuse = (action: string): never => {
@@ -250,6 +180,7 @@ function fromUrl(url: string): RunningPostgres {
     kill: async () => refuse('kill'),
     shutdown: async () => refuse('shutdown'),
     restart: async () => refuse('restart'),
+    follow: async () => refuse('follow'),
     freeze: () => refuse('freeze'),
     thaw: () => refuse('thaw'),
     [Symbol.asyncDispose]: async () => undefined,
