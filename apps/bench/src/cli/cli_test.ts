@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -60,6 +60,8 @@ test.each([
   [['run', 'P6', '--threshold', 'P6.p99<1ms'], 'Unknown metric "p99"'],
   [['run', 'P6', '--fail-on', 'regresion'], '--fail-on wants threshold, regression'],
   [['run', 'P6', '--baseline', 'none.json'], 'Cannot read none.json: ENOENT'],
+  [['run', 'P6', '--resume', 'none.json'], 'Cannot read none.json: ENOENT'],
+  [['run', 'P6', '--closed', '--rate', '100'], '--closed and --rate exclude each other'],
   [['run', 'scaling', 'P6'], 'run them one after the other'],
   [['run', '--rounds', '3'], '--rounds is for target scenarios'],
   [['compare', 'a.json'], 'compare wants two'],
@@ -148,6 +150,67 @@ test('fynlo-bench run P6 --format json prints one result, with every round, on s
   expect(result.environment.postgres?.version).toMatch(/^\d+/);
   expect(JSON.parse(await readFile(join(folder, 'p6', 'latest.json'), 'utf8'))).toEqual(result);
 }, 60_000);
+
+test('fynlo-bench run --resume keeps the rows that are there and runs those that are missing or broke', async () => {
+  const file = join(folder, 'groups', 'table.json');
+  const short = ['-n', '1', '--format', 'json', '--quiet', '--fail-on', 'regression'];
+  const rows = (text: string): string[] =>
+    (JSON.parse(text) as ResultFile).scenarios.map(({ id }) => id);
+  const first = await run(['run', 'S3', '--out', file, ...short], servers());
+  expect([first.code, rows(first.out)]).toEqual([0, ['S3']]);
+  const second = await run(['run', 'P9', '--resume', file, ...short], servers());
+  expect([second.code, rows(second.out)]).toEqual([0, ['P9', 'S3']]);
+  expect((JSON.parse(second.out) as ResultFile).earlier?.map((r) => r.rows)).toEqual([['S3']]);
+
+  const written = JSON.parse(await readFile(file, 'utf8')) as { scenarios: object[] };
+  const [p9, s3] = written.scenarios;
+  const broken = {
+    ...written,
+    scenarios: [
+      { ...p9, failure: 'it broke' },
+      { ...s3, tookMs: 1 },
+    ],
+  };
+  await writeFile(file, JSON.stringify(broken));
+  const third = await run(['run', 'P9', 'S3', '--resume', file, ...short], servers());
+  expect(third.code).toBe(0);
+  const { scenarios } = JSON.parse(third.out) as ResultFile;
+  expect(scenarios[0]?.failure).toBeUndefined();
+  expect(scenarios[1]?.tookMs).toBe(1);
+}, 60_000);
+
+test('fynlo-bench report of several files is one table, and says what no file has', async () => {
+  const file = async (name: string, value: object): Promise<string> => {
+    const path = join(folder, `${name}.json`);
+    await writeFile(path, JSON.stringify(value));
+    return path;
+  };
+  const base = { kind: 'fynlo-bench', schemaVersion: 1, partial: false, pending: [], seed: 1 };
+  const environment = { node: 'v20', cpu: 'a cpu', cores: 2, memoryGb: 8, load: 0, packages: {} };
+  const scenario = (id: string): object => ({
+    ...{ id, name: id, question: `${id}?`, target: 'a target', tookMs: 1, subjects: [] },
+    ...{ params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 } },
+    ...{ verdict: 'pass', criteria: [] },
+  });
+  const dates = { startedAt: '2026-01-01T00:00:00Z', finishedAt: '2026-01-01T00:00:00Z' };
+  const common = { ...base, ...dates, environment };
+  const a = await file('a', { ...common, command: 'a', scenarios: [scenario('K1')] });
+  const pending = [{ id: 'P2', name: 'P2', target: 'another target' }];
+  const b = await file('b', { ...common, command: 'b', scenarios: [scenario('P1')], pending });
+  const { code, out } = await run(['report', a, b, '--format', 'markdown']);
+  expect(code).toBe(0);
+  const table = out
+    .split('\n')
+    .filter((line) => line.startsWith('| ') && line.includes('target |'));
+  expect(table.map((line) => line.split(' | ').slice(1, 2))).toEqual([
+    ['id'],
+    ['P1'],
+    ['K1'],
+    ['P2'],
+  ]);
+  expect(out).toContain('not measured');
+  expect(out).toContain('partial');
+});
 
 test('fynlo-bench run, interrupted, writes a marked partial result, leaves no process, and ends with 130', async () => {
   const out = join(folder, 'interrupted');

@@ -3,32 +3,22 @@ import { UsageError } from '../cli/errors.ts';
 import { choiceFlag, switchFlag, textFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
 import { FORMATS } from '../report/formats.ts';
-import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
+import { SCENARIO_IDS, SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import { FULL_RUN, type FullRunName } from '../scenario/full_run.ts';
+import { loadFlags } from './load_flags.ts';
 import { runFullRun } from './run_full_run.ts';
 import { runTargets } from './run_targets.ts';
 
 export const runFlags = {
   out: textFlag(
     'DIR',
-    'folder for the files (default reports/latest; targets: reports/bench)',
+    'folder for the files (default reports/latest; targets: reports/bench, or a FILE.json)',
     'o',
   ),
   profile: choiceFlag(['quick', 'ci', 'full'], 'how long and how large (default full)'),
   format: choiceFlag(FORMATS, 'what to print on stdout (default pretty)'),
   seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
-  pool: { ...textFlag('NAME', 'only this subject of a target scenario'), multiple: true as const },
-  connections: wholeNumberFlag('N', { min: 1, max: 1000 }, 'connections a subject may open', 'c'),
-  callers: wholeNumberFlag('N', { min: 1, max: 100_000 }, 'callers in flight'),
-  duration: wholeNumberFlag('SECONDS', { min: 1, max: 3600 }, 'measured time of a round', 'd'),
-  warmup: wholeNumberFlag(
-    'SECONDS',
-    { min: 0, max: 600 },
-    'time before it that is not measured',
-    'w',
-  ),
-  rate: wholeNumberFlag('N', { min: 1, max: 1_000_000 }, 'operations a second (open loop)', 'R'),
-  closed: switchFlag('closed loop: a caller starts again when it is answered'),
+  ...loadFlags,
   rounds: wholeNumberFlag('N', { min: 1, max: 100 }, 'rounds of each subject', 'n'),
   threshold: {
     ...textFlag('EXPR', "a bound of one's own, e.g. 'P6.p99Ms<=5ms'"),
@@ -37,6 +27,10 @@ export const runFlags = {
   baseline: textFlag('FILE', 'a baseline to compare with: ratios of an earlier run'),
   'write-baseline': textFlag('FILE', 'keep the ratios of this run as a baseline'),
   'fail-on': textFlag('LIST', 'what fails the run: threshold, regression, or both (default both)'),
+  resume: textFlag(
+    'FILE',
+    'targets: keep the rows of this result, run what it lacks, and write to it (or to --out)',
+  ),
   html: switchFlag('targets: also write one self-contained HTML page'),
   quiet: switchFlag('no progress on stderr', 'q'),
 };
@@ -50,6 +44,7 @@ export const runCommand: Command<typeof runFlags> = {
     'fynlo-bench run                                     the full run, files in reports/latest',
     'fynlo-bench run cache memory --profile quick        two of its scenarios, small',
     'fynlo-bench run targets                             every target: measured, peer, verdict',
+    'fynlo-bench run targets --resume reports/bench/latest.json   the rows it has not, or that broke',
     'fynlo-bench run P6 P7 -n 10 --format json > a.json  two targets, ten rounds each',
     "fynlo-bench run P6 --threshold 'P6.p99Ms<=5ms'      exit 99 when it is missed",
   ],
@@ -78,6 +73,7 @@ const TARGETS_ONLY = [
   'baseline',
   'write-baseline',
   'fail-on',
+  'resume',
   'html',
 ] as const;
 
@@ -88,13 +84,13 @@ function sort(names: readonly string[]): { full: FullRunName[]; targets: string[
     const part = FULL_RUN.find((candidate) => candidate.name === name);
     const target = scenarioById(name);
     if (part !== undefined) full.push(part.name);
-    else if (name === 'targets') for (const { id } of SCENARIOS) targets.add(id);
+    else if (name === 'targets') for (const id of SCENARIO_IDS) targets.add(id);
     else if (target !== undefined) targets.add(target.id);
     else {
       const known = [
         ...FULL_RUN.map((f) => f.name),
         'targets',
-        ...SCENARIOS.map(({ id }) => id),
+        ...SCENARIO_IDS,
         ...SCENARIOS.map(({ name: long }) => long),
       ];
       throw new UsageError(unknownName('scenario', name, known));
@@ -105,5 +101,8 @@ function sort(names: readonly string[]): { full: FullRunName[]; targets: string[
       `${full.join(', ')} belong to the full run, ${[...targets].join(', ')} to the targets: run them one after the other`,
     );
   }
-  return { full: [...new Set(full)], targets: [...targets] };
+  return {
+    full: [...new Set(full)],
+    targets: SCENARIO_IDS.filter((id) => targets.has(id)),
+  };
 }

@@ -1,38 +1,37 @@
 import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import pg from 'pg';
+import { dirname, join } from 'node:path';
 import type { CommandContext } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
-import { ExitCode } from '../cli/exit_code.ts';
+import type { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
-import { unknownName } from '../cli/suggest.ts';
-import { changeLines } from '../compare/change_table.ts';
-import { compareSamples, hasRegression } from '../compare/compare.ts';
-import { comparableSamples } from '../compare/samples.ts';
 import { readEnvironment } from '../measure/environment.ts';
 import { ServerCounter } from '../measure/server_counts.ts';
 import { renderResult } from '../report/formats.ts';
 import { htmlReport } from '../report/html.ts';
 import { markdownReport } from '../report/markdown.ts';
 import { number } from '../report/number.ts';
-import { environmentLines, prettyScenario, prettyVerdicts } from '../report/pretty.ts';
+import { environmentLines, prettyScenario } from '../report/pretty.ts';
 import { appendStepSummary } from '../report/step_summary.ts';
-import { readBaseline, writeBaseline } from '../results/baseline.ts';
+import { verdictLines } from '../report/verdict_lines.ts';
+import { readBaseline, readCommittedBaseline, writeBaseline } from '../results/baseline.ts';
+import { mergeResults } from '../results/merge_results.ts';
 import {
   type ResultFile,
+  readResultFile,
   SCHEMA_VERSION,
   type ScenarioResult,
   writeResultFile,
 } from '../results/result_file.ts';
 import { runScenario } from '../rounds/run_scenario.ts';
-import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
-import type { Params, Scenario } from '../scenario/scenario.ts';
-import { startBenchServers } from '../servers/bench_servers.ts';
+import { SCENARIO_IDS, scenarioById } from '../scenario/catalog.ts';
+import type { Scenario } from '../scenario/scenario.ts';
+import { type BenchServers, startBenchServers } from '../servers/bench_servers.ts';
 import { prepareOutputFolder } from '../servers/output_folder.ts';
 import { Progress } from '../terminal/progress.ts';
-import { parseThreshold, type Threshold } from '../verdict/threshold.ts';
-import { judge } from '../verdict/verdict.ts';
+import { parseThreshold } from '../verdict/threshold.ts';
+import { chosenSubjects, paramsFor } from './load_flags.ts';
 import type { runFlags } from './run_command.ts';
+import { type Demands, targetExitCode } from './target_exit_code.ts';
 
 type Flags = FlagValues<typeof runFlags>;
 
@@ -53,29 +52,103 @@ const PACKAGES = [
 /** `max_connections` of a server we start: the largest scenario opens 500. */
 const MAX_CONNECTIONS = 600;
 
+/** Parts of a scenario's own times. */
+const SCALES = { quick: 0.3, ci: 0.6, full: 1 } as const;
+
 /** Runs target scenarios one after the other and answers with the exit code their verdicts ask for. */
 export async function runTargets(
   ids: readonly string[],
   flags: Flags,
   { terminal, signal }: CommandContext,
 ): Promise<ExitCode> {
-  const scenarios = ids.flatMap((id) => scenarioById(id) ?? []);
-  const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, scenarios));
-  checkSubjects(flags.pool ?? [], scenarios);
-  const failOn = parseFailOn(flags['fail-on']);
-  const baseline = flags.baseline === undefined ? undefined : await readBaseline(flags.baseline);
-  const out = flags.out ?? 'reports/bench';
-  await prepareOutputFolder(out);
+  const asked = ids.flatMap((id) => scenarioById(id) ?? []);
+  const demands: Demands = {
+    thresholds: (flags.threshold ?? []).map((text) => parseThreshold(text, asked)),
+    baseline: await baselineFor(flags.baseline),
+    failOn: parseFailOn(flags['fail-on']),
+  };
+  const plan = asked.map((scenario) => ({
+    scenario,
+    params: paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']),
+    rounds: roundsFor(scenario, flags),
+  }));
+  const only = chosenSubjects(flags, asked);
+  const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
+  const measured = new Set(
+    kept?.scenarios.flatMap(({ id, failure }) => (failure === undefined ? [id] : [])),
+  );
+  const todo = plan.filter(({ scenario }) => !measured.has(scenario.id));
+  const file = resultFileFor(flags.out ?? flags.resume);
+  await prepareOutputFolder(dirname(file));
 
   const progress = new Progress(terminal, flags.quiet === true);
   progress.update('servers', 'starting PostgreSQL and Redis');
   const startedAt = new Date().toISOString();
   const seed = flags.seed ?? 1;
-  const results: ScenarioResult[] = [];
   const pretty = (flags.format ?? 'pretty') === 'pretty';
+  const { out: stdout, err, colors } = terminal;
+  const done: ScenarioResult[] = [];
   let environment = readEnvironment(PACKAGES);
 
-  {
+  const resultSoFar = (): ResultFile => {
+    const pending = todo.slice(done.length).map(({ scenario: { id, name, target } }) => ({
+      id,
+      name,
+      target,
+    }));
+    const result: ResultFile = {
+      kind: 'fynlo-bench',
+      schemaVersion: SCHEMA_VERSION,
+      startedAt,
+      finishedAt: new Date().toISOString(),
+      partial: pending.length > 0,
+      pending,
+      seed,
+      command: repeatCommand(ids, flags, seed),
+      environment,
+      scenarios: done,
+    };
+    return mergeResults(kept === undefined ? [result] : [kept, result], SCENARIO_IDS);
+  };
+
+  async function measure(servers: BenchServers): Promise<void> {
+    for (const [index, { scenario, params, rounds }] of todo.entries()) {
+      const result = await runScenario({
+        scenario,
+        params,
+        rounds,
+        only,
+        seed,
+        databaseUrl: servers.postgres.url,
+        redisUrl: servers.redis.url,
+        counter: counterFor(scenario, servers),
+        signal,
+        onRound: ({ subject, round, done: rounds, total, record }) => {
+          const { opsPerSecond, totalMs } = record.metrics;
+          const shown =
+            opsPerSecond === undefined
+              ? totalMs === undefined
+                ? 'done'
+                : `${number(totalMs)} ms`
+              : `${number(opsPerSecond)}/s`;
+          progress.update(
+            `${scenario.id} ${scenario.name}`,
+            `round ${round + 1} of ${subject}: ${shown}`,
+            (index + rounds / total) / todo.length,
+          );
+        },
+      });
+      done.push(result);
+      // Row by row: whatever ends this process, the rows that are measured can be resumed from.
+      await writeResultFile(file, resultSoFar());
+      if (pretty) {
+        progress.done();
+        stdout.write(`${prettyScenario(result, terminal).join('\n')}\n`);
+      }
+    }
+  }
+
+  if (todo.length > 0) {
     await using servers = await startBenchServers({
       maxConnections: MAX_CONNECTIONS,
       note: (line) => progress.note(line),
@@ -86,105 +159,41 @@ export async function runTargets(
       postgres: servers.postgresEnvironment,
       redis: servers.redisEnvironment,
     };
-    const { url } = servers.postgres;
-    const client = new pg.Client({
-      connectionString: url,
-      application_name: 'fynlo-bench counter',
-    });
-    client.on('error', () => {});
-    await client.connect();
     try {
-      for (const [index, scenario] of scenarios.entries()) {
-        const result = await runScenario({
-          scenario,
-          params: paramsFor(scenario, flags),
-          rounds: roundsFor(scenario, flags),
-          only: flags.pool ?? [],
-          seed,
-          databaseUrl: url,
-          redisUrl: servers.redis.url,
-          counter: scenario.needs.includes('postgres') ? new ServerCounter(client) : undefined,
-          signal,
-          onRound: ({ subject, round, done, total, record }) => {
-            const { opsPerSecond, totalMs } = record.metrics;
-            const shown =
-              opsPerSecond === undefined ? `${number(totalMs)} ms` : `${number(opsPerSecond)}/s`;
-            progress.update(
-              `${scenario.id} ${scenario.name}`,
-              `round ${round + 1} of ${subject}: ${shown}`,
-              (index + done / total) / scenarios.length,
-            );
-          },
-        });
-        results.push(result);
-        if (pretty) {
-          progress.done();
-          terminal.out.write(`${prettyScenario(result, terminal.colors).join('\n')}\n`);
-        }
-      }
+      await measure(servers);
     } catch (error) {
       if (!signal.aborted) throw error;
     } finally {
       progress.done();
-      await client.end().catch(() => {});
     }
   }
 
-  const result: ResultFile = {
-    kind: 'fynlo-bench',
-    schemaVersion: SCHEMA_VERSION,
-    startedAt,
-    finishedAt: new Date().toISOString(),
-    partial: signal.aborted,
-    seed,
-    command: repeatCommand(ids, flags, seed),
-    environment,
-    scenarios: results,
-  };
-  const file = join(out, 'latest.json');
+  const result = resultSoFar();
   await writeResultFile(file, result);
   const newBaseline = flags['write-baseline'];
-  if (newBaseline !== undefined && !signal.aborted) await writeBaseline(newBaseline, result);
-  if (flags.html === true) await writeFile(join(out, 'latest.html'), htmlReport(result));
+  if (newBaseline !== undefined && !result.partial) await writeBaseline(newBaseline, result);
+  if (flags.html === true) await writeFile(htmlFileFor(file), htmlReport(result));
   await appendStepSummary(markdownReport(result));
 
-  const { out: stdout, err, colors } = terminal;
   if (pretty) {
-    stdout.write(`${prettyVerdicts(result, colors).join('\n')}\n\n`);
+    stdout.write(`${verdictLines(result, terminal).join('\n')}\n\n`);
     stdout.write(`${environmentLines(result).map(colors.dim).join('\n')}\n`);
-  } else stdout.write(`${renderResult(result, flags.format ?? 'json', colors)}\n`);
+  } else stdout.write(`${renderResult(result, flags.format ?? 'json', terminal)}\n`);
   err.write(`Written: ${file}\n`);
-
-  if (signal.aborted) return ExitCode.interrupted;
-  const broken = results.filter(({ failure }) => failure !== undefined);
-  for (const { id, failure } of broken)
-    err.write(`${colors.red(`${id} broke:`)} ${failure?.split('\n')[0]}\n`);
-  if (broken.length > 0) return ExitCode.crash;
-  const missed = missedThresholds(thresholds, results);
-  for (const line of missed) err.write(`${colors.red('Threshold missed:')} ${line}\n`);
-  if (baseline !== undefined) {
-    const changes = compareSamples(baseline.ratios, comparableSamples(result));
-    err.write(`${changeLines(changes, colors).join('\n')}\n`);
-    if (failOn.has('regression') && hasRegression(changes)) return ExitCode.regression;
-  }
-  // A target that cannot be measured yet is not met.
-  const failed = results.some(({ verdict }) => verdict === 'fail' || verdict === 'not-built');
-  return failOn.has('threshold') && (failed || missed.length > 0)
-    ? ExitCode.threshold
-    : ExitCode.ok;
+  return targetExitCode(result, demands, terminal);
 }
 
-function paramsFor(scenario: Scenario, flags: Flags): Params {
-  const scale = { quick: 0.3, ci: 0.6, full: 1 }[flags.profile ?? 'full'];
-  const { ratePerSecond: ownRate, ...own } = scenario.params;
-  const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
-  return {
-    callers: flags.callers ?? own.callers,
-    connections: flags.connections ?? own.connections,
-    warmupMs: flags.warmup === undefined ? own.warmupMs * scale : flags.warmup * 1000,
-    durationMs: flags.duration === undefined ? own.durationMs * scale : flags.duration * 1000,
-    ...(rate === undefined ? {} : { ratePerSecond: rate }),
-  };
+/** The server's own counts, where a scenario uses that server. */
+function counterFor({ needs }: Scenario, { postgres }: BenchServers): ServerCounter | undefined {
+  return needs.includes('postgres') ? new ServerCounter(postgres.url) : undefined;
+}
+
+function resultFileFor(out = join('reports', 'bench')): string {
+  return out.endsWith('.json') ? out : join(out, 'latest.json');
+}
+
+function htmlFileFor(resultFile: string): string {
+  return resultFile.replace(/\.json$/, '.html');
 }
 
 /** A verdict wants five rounds; the quick profile only looks whether a scenario still runs. */
@@ -193,11 +202,9 @@ function roundsFor(scenario: Scenario, flags: Flags): number {
   return flags.profile === 'quick' ? Math.min(scenario.rounds, 3) : scenario.rounds;
 }
 
-function checkSubjects(pools: readonly string[], scenarios: readonly Scenario[]): void {
-  const known = [...new Set(scenarios.flatMap(({ subjects }) => subjects.map(({ name }) => name)))];
-  for (const name of pools) {
-    if (!known.includes(name)) throw new UsageError(unknownName('subject', name, known));
-  }
+function baselineFor(flag: string | undefined): ReturnType<typeof readCommittedBaseline> {
+  if (flag === undefined) return readCommittedBaseline();
+  return flag === 'none' ? Promise.resolve(undefined) : readBaseline(flag);
 }
 
 function parseFailOn(list: string | undefined): ReadonlySet<string> {
@@ -212,23 +219,13 @@ function parseFailOn(list: string | undefined): ReadonlySet<string> {
   return new Set(wanted);
 }
 
-function missedThresholds(
-  thresholds: readonly Threshold[],
-  results: readonly ScenarioResult[],
-): string[] {
-  return thresholds.flatMap(({ text, scenario, criterion }) => {
-    const result = results.find(({ id }) => id === scenario);
-    const rounds = new Map((result?.subjects ?? []).map(({ name, rounds: r }) => [name, r]));
-    const { verdict, measured, reason } = judge(criterion, rounds);
-    if (verdict === 'pass') return [];
-    return [`${text}: measured ${number(measured)}${reason === undefined ? '' : ` (${reason})`}`];
-  });
-}
+/** Flags that say where results go, not what is measured. */
+const NOT_REPEATED = ['out', 'format', 'quiet', 'html', 'baseline', 'write-baseline', 'resume'];
 
 function repeatCommand(ids: readonly string[], flags: Flags, seed: number): string {
-  const names = ids.length === SCENARIOS.length ? ['targets'] : ids;
+  const names = ids.length === SCENARIO_IDS.length ? ['targets'] : ids;
   const given = Object.entries({ ...flags, seed }).flatMap(([name, value]) =>
-    ['out', 'format', 'quiet', 'html', 'baseline', 'write-baseline'].includes(name)
+    NOT_REPEATED.includes(name)
       ? []
       : (Array.isArray(value) ? value : [value]).map((one) =>
           one === true ? `--${name}` : `--${name} ${quote(String(one))}`,

@@ -20,24 +20,25 @@ export interface Change {
   readonly samples: readonly [number, number];
 }
 
-/** A smaller change than this is not worth a word, however surely it is there. */
+/** Within one machine and hour, a smaller change than this is not worth a word, however surely it is there. */
 const SMALLEST_CHANGE = 0.03;
 const ALPHA = 0.05;
 
 /**
- * Compares two runs number by number: every criterion that both measured. A difference counts when it is at least 3 %
- * and its corrected p is at most 0.05; where so few rounds could never show one, that is what is said instead of "same".
+ * Compares two runs number by number: every criterion that both measured. A difference counts when it is at least
+ * `smallestChange` (3 %) and its corrected p is at most 0.05; where so few rounds could never show one, that is what is said instead of "same".
  */
 export function compareSamples(
   before: readonly SampledCriterion[],
   after: readonly SampledCriterion[],
+  smallestChange: number = SMALLEST_CHANGE,
 ): Change[] {
   const old = new Map(before.map((one) => [keyOf(one), one.samples]));
   const raw = after.flatMap(({ samples: b, ...criterion }): RawChange[] => {
     const a = old.get(keyOf(criterion));
     return a === undefined ? [] : [{ ...criterion, a, b, pValue: mannWhitney(a, b) }];
   });
-  return decide(raw);
+  return decide(raw, smallestChange);
 }
 
 export type RawChange = Omit<Change, 'verdict' | 'change' | 'before' | 'after' | 'samples'> & {
@@ -46,7 +47,10 @@ export type RawChange = Omit<Change, 'verdict' | 'change' | 'before' | 'after' |
 };
 
 /** Holm's step-down correction, then the verdicts. */
-export function decide(raw: readonly RawChange[]): Change[] {
+export function decide(
+  raw: readonly RawChange[],
+  smallestChange: number = SMALLEST_CHANGE,
+): Change[] {
   const byP = [...raw].sort((x, y) => x.pValue - y.pValue);
   const corrected = new Map<RawChange, number>();
   let running = 0;
@@ -67,7 +71,7 @@ export function decide(raw: readonly RawChange[]): Change[] {
       change,
       pValue,
       samples: [a.length, b.length],
-      verdict: verdictOf(item, change, pValue, raw.length),
+      verdict: verdictOf(item, change, pValue, raw.length, smallestChange),
     };
   });
 }
@@ -77,8 +81,9 @@ function verdictOf(
   change: number,
   pValue: number,
   comparisons: number,
+  smallestChange: number,
 ): Change['verdict'] {
-  if (pValue > ALPHA || Math.abs(change) < SMALLEST_CHANGE) {
+  if (pValue > ALPHA || Math.abs(change) < smallestChange) {
     const possible = smallestP(item.a.length, item.b.length) * comparisons <= ALPHA;
     return possible || item.a.every((value) => item.b.includes(value)) ? 'same' : 'too-few-rounds';
   }

@@ -1,4 +1,4 @@
-import type { Client } from 'pg';
+import pg from 'pg';
 
 /** What the server itself counted while a round ran. */
 export interface ServerCounts {
@@ -9,25 +9,39 @@ export interface ServerCounts {
   readonly samples: number;
 }
 
-/** Counts backends in `pg_stat_activity` from a connection of its own: the server's truth beside a pool's own numbers. */
+/**
+ * Counts backends in `pg_stat_activity` from a connection of its own, one for each count: the server's truth beside a
+ * pool's own numbers.
+ */
 export class ServerCounter {
-  readonly #client: Client;
+  readonly #url: string;
   readonly #everyMs: number;
   #counts: number[] = [];
   #running = false;
   #done: Promise<void> = Promise.resolve();
 
-  constructor(client: Client, everyMs = 50) {
-    this.#client = client;
+  constructor(url: string, everyMs = 50) {
+    this.#url = url;
     this.#everyMs = everyMs;
   }
 
-  start(): void {
+  /** @throws when the server cannot be reached */
+  async start(): Promise<void> {
+    const client = new pg.Client({
+      connectionString: this.#url,
+      application_name: 'fynlo-bench counter',
+      connectionTimeoutMillis: 10_000,
+    });
+    client.on('error', () => {});
+    await client.connect();
     this.#counts = [];
     this.#running = true;
-    this.#done = this.#sample();
+    this.#done = this.#sample(client).finally(() => client.end());
+    // What went wrong is told by stop().
+    this.#done.catch(() => {});
   }
 
+  /** @throws when the server went away in between */
   async stop(): Promise<ServerCounts> {
     this.#running = false;
     await this.#done;
@@ -40,9 +54,9 @@ export class ServerCounter {
     };
   }
 
-  async #sample(): Promise<void> {
+  async #sample(client: pg.Client): Promise<void> {
     while (this.#running) {
-      const { rows } = await this.#client.query<{ n: number }>(
+      const { rows } = await client.query<{ n: number }>(
         `select count(*)::int as n from pg_stat_activity
          where backend_type = 'client backend' and pid <> pg_backend_pid()`,
       );

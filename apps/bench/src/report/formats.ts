@@ -2,7 +2,8 @@ import type { ResultFile } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { bencherFormat, githubActionFormat } from './exchange.ts';
 import { markdownReport } from './markdown.ts';
-import { environmentLines, prettyScenario, prettyVerdicts } from './pretty.ts';
+import { environmentLines, prettyScenario } from './pretty.ts';
+import { verdictLines } from './verdict_lines.ts';
 
 export const FORMATS = ['pretty', 'json', 'ndjson', 'markdown', 'gha', 'bmf'] as const;
 
@@ -12,7 +13,7 @@ export type Format = (typeof FORMATS)[number];
 export function renderResult(
   result: ResultFile,
   format: Format,
-  colors: Terminal['colors'],
+  terminal: Pick<Terminal, 'colors' | 'columns'>,
 ): string {
   switch (format) {
     case 'json':
@@ -27,9 +28,9 @@ export function renderResult(
       return bencherFormat(result);
     case 'pretty':
       return [
-        ...environmentLines(result).map(colors.dim),
-        ...result.scenarios.flatMap((scenario) => prettyScenario(scenario, colors)),
-        ...prettyVerdicts(result, colors),
+        ...environmentLines(result).map(terminal.colors.dim),
+        ...result.scenarios.flatMap((scenario) => prettyScenario(scenario, terminal)),
+        ...verdictLines(result, terminal),
       ].join('\n');
   }
 }

@@ -4,6 +4,8 @@ import { number } from './number.ts';
 import { MARKS } from './rows.ts';
 import { type Column, markdownTable, textTable } from './table.ts';
 
+const VERDICT_MARKS: Readonly<Record<Verdict, string>> = { ...MARKS, skipped: '-' };
+
 const COLUMNS: readonly Column[] = [
   { title: '' },
   { title: 'criterion' },
@@ -33,7 +35,8 @@ export function fullRunLines(report: OptimizationReport, colors: Terminal['color
     ...textTable(COLUMNS, rows, colors.dim),
     ...(unsettled.length === 0 ? [] : ['']),
     ...unsettled.map(
-      ({ id, verdict, reason }) => `${paint[verdict](`${MARKS[verdict]} ${id}`)}: ${reason}`,
+      ({ id, verdict, reason }) =>
+        `${paint[verdict](`${VERDICT_MARKS[verdict]} ${id}`)}: ${reason}`,
     ),
     '',
     ...report.analysis.map(({ scenario, text }) => `${colors.dim(scenario.padEnd(9))} ${text}`),
@@ -63,7 +66,7 @@ export function fullRunMarkdown(report: OptimizationReport): string {
 function criterionRow(criterion: Criterion): string[] {
   const { metric, statistic, measured, unit, samples, verdict } = criterion;
   return [
-    MARKS[verdict],
+    VERDICT_MARKS[verdict],
     `${metric} (${statistic})`,
     wanted(criterion),
     measured === null ? '-' : `${number(measured)} ${unit}`.trim(),

@@ -16,7 +16,7 @@ import type { Column } from './table.ts';
 
 /** One page without a request to anywhere: verdicts, then each scenario with bars for its subjects. */
 export function htmlReport(result: ResultFile): string {
-  const verdicts = verdictTable(result.scenarios);
+  const verdicts = verdictTable(result);
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>fynlo-bench ${escapeHtml(result.startedAt)}</title><style>${STYLE}</style></head><body>

@@ -12,7 +12,7 @@ import { markdownTable } from './table.ts';
 
 /** The whole result as Markdown: what `--format markdown` prints and what a pull request may show. */
 export function markdownReport(result: ResultFile): string {
-  const verdicts = verdictTable(result.scenarios);
+  const verdicts = verdictTable(result);
   const lines = [
     `# Benchmark${result.partial ? ' (partial: interrupted)' : ''}`,
     '',

@@ -1,5 +1,6 @@
 import { METRICS, type MetricName } from '../measure/metric.ts';
-import type { ScenarioResult, SubjectResult } from '../results/result_file.ts';
+import type { ResultFile, ScenarioResult, SubjectResult } from '../results/result_file.ts';
+import type { Criterion } from '../scenario/scenario.ts';
 import { median } from '../statistics/median.ts';
 import type { CriterionVerdict, VerdictKind } from '../verdict/verdict.ts';
 import { number, ratio, withUnit } from './number.ts';
@@ -12,7 +13,6 @@ export const MARKS: Readonly<Record<VerdictKind, string>> = {
   fail: '✗',
   inconclusive: '?',
   'not-built': '·',
-  skipped: '-',
 };
 
 /** Columns that most scenarios report, in the order shown; a scenario's criteria add theirs. */
@@ -38,44 +38,54 @@ export function medianOf(subject: SubjectResult, metric: MetricName): number | u
 }
 
 function shownMetrics(scenario: ScenarioResult): MetricName[] {
-  const wanted = [...new Set([...scenario.criteria.map((c) => c.criterion.metric), ...USUAL])];
-  return wanted.filter((metric) =>
-    scenario.subjects.some((subject) => medianOf(subject, metric) !== undefined),
+  const judged = new Set(scenario.criteria.map((c) => c.criterion.metric));
+  return [...new Set([...judged, ...USUAL])].filter((metric) => {
+    const values = scenario.subjects.flatMap((subject) => medianOf(subject, metric) ?? []);
+    return metric === 'errors' && !judged.has(metric) ? values.some(Boolean) : values.length > 0;
+  });
+}
+
+const SHORT: Partial<Record<MetricName, string>> = {
+  opsPerSecond: 'ops/s',
+  cpuMicrosPerOp: 'cpu/op',
+  cpuMicrosPerQueuedOp: 'cpu/op queued',
+  bytesPerOp: 'heap/op',
+  connectionsOpened: 'connects',
+  serverConnectionsPeak: 'backends',
+};
+
+/** A metric as a column calls it: `ops/s`, `p99`, `hit ratio`. */
+export function shortName(metric: MetricName): string {
+  return (
+    SHORT[metric] ??
+    metric
+      .replace(/(Ms|Mb)$/, '')
+      .replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   );
 }
 
-/** One row a subject: its medians. */
+/** One row a subject: its medians. The columns that the verdict is about come first. */
 export function subjectTable(scenario: ScenarioResult): { columns: Column[]; rows: string[][] } {
   const metrics = shownMetrics(scenario);
   const title = (metric: MetricName): string => {
     const { unit } = METRICS[metric];
-    const name = metric
-      .replace(/(Ms|Mb)$/, '')
-      .replace(/^cpuMicrosPerOp$/, 'cpu/op')
-      .replace(/^bytesPerOp$/, 'heap/op');
-    return unit === '' ? name : metric === 'opsPerSecond' ? 'ops/s' : `${name} ${unit}`;
+    return unit === '' || unit === '/s' ? shortName(metric) : `${shortName(metric)} ${unit}`;
   };
   return {
     columns: [
       { title: 'subject' },
       ...metrics.map((metric) => ({ title: title(metric), align: 'right' as const })),
-      { title: 'rounds', align: 'right' },
     ],
     rows: scenario.subjects
       .filter(({ rounds }) => rounds.length > 0)
-      .map((subject) => [
-        subject.name,
-        ...metrics.map((metric) => number(medianOf(subject, metric))),
-        String(subject.rounds.length),
-      ]),
+      .map((subject) => [subject.name, ...metrics.map((m) => number(medianOf(subject, m)))]),
   };
 }
 
-/** `ops/s >= 1.05x pg.Pool` */
+/** `fynlo operations completed per second >= 1.05x pg.Pool` */
 export function criterionText({ criterion }: CriterionVerdict): string {
-  const { metric, subject, peer, op, bound } = criterion;
-  const against = peer === undefined ? withUnit(metric, bound) : `${number(bound)}x ${peer}`;
-  return `${subject} ${METRICS[metric].meaning} ${op} ${against}`;
+  const { metric, subject } = criterion;
+  return `${subject} ${METRICS[metric].meaning} ${wantedText(criterion)}`;
 }
 
 /** `1.07x [1.04, 1.09]  p 0.008` */
@@ -97,8 +107,13 @@ export function reasonText(scenario: ScenarioResult): string {
   return [...new Set(reasons)].join('; ');
 }
 
-/** One row a scenario: target, measured, peer, verdict. */
-export function verdictTable(scenarios: readonly ScenarioResult[]): {
+/** What a bound asks for: `>= 1.05x pg.Pool`, `<= 2,000 ms`. */
+export function wantedText({ metric, peer, op, bound }: Criterion): string {
+  return `${op} ${peer === undefined ? withUnit(metric, bound) : `${number(bound)}x ${peer}`}`;
+}
+
+/** One row a scenario: target, measured, peer, verdict. Rows that are still to be measured are there as well. */
+export function verdictTable({ scenarios, pending }: Pick<ResultFile, 'scenarios' | 'pending'>): {
   columns: Column[];
   rows: string[][];
 } {
@@ -111,13 +126,39 @@ export function verdictTable(scenarios: readonly ScenarioResult[]): {
       { title: 'peer' },
       { title: 'verdict' },
     ],
-    rows: scenarios.map((scenario) => [
-      MARKS[scenario.verdict],
-      scenario.id,
-      scenario.target,
-      scenario.criteria.map(measuredText).join('; '),
-      [...new Set(scenario.criteria.flatMap(({ criterion }) => criterion.peer ?? []))].join(', '),
-      scenario.verdict === 'not-built' ? 'not built' : scenario.verdict,
-    ]),
+    rows: [
+      ...scenarios.map((scenario) => [
+        MARKS[scenario.verdict],
+        scenario.id,
+        scenario.target,
+        scenario.criteria.map(measuredText).join('; '),
+        [...new Set(scenario.criteria.flatMap(({ criterion }) => criterion.peer ?? []))].join(', '),
+        WORDS[scenario.verdict],
+      ]),
+      ...pending.map(({ id, target }) => ['-', id, target, '', '', 'not measured']),
+    ],
   };
 }
+
+/** How many rows have each verdict. */
+export function tally(result: Pick<ResultFile, 'scenarios' | 'pending'>): [VerdictKind, string][] {
+  const kinds: readonly VerdictKind[] = ['pass', 'fail', 'inconclusive', 'not-built'];
+  return kinds.flatMap((kind): [VerdictKind, string][] => {
+    const count = result.scenarios.filter(({ verdict }) => verdict === kind).length;
+    return count === 0 ? [] : [[kind, `${count} ${TALLIED[kind]}`]];
+  });
+}
+
+const WORDS: Readonly<Record<VerdictKind, string>> = {
+  pass: 'pass',
+  fail: 'fail',
+  inconclusive: 'inconclusive',
+  'not-built': 'not built',
+};
+
+const TALLIED: Readonly<Record<VerdictKind, string>> = {
+  pass: 'met',
+  fail: 'missed',
+  inconclusive: 'inconclusive',
+  'not-built': 'not built',
+};

@@ -1,7 +1,11 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { UsageError } from '../cli/errors.ts';
+import { type Change, compareSamples } from '../compare/compare.ts';
 import { comparableSamples, type SampledCriterion } from '../compare/samples.ts';
+import type { Params } from '../scenario/scenario.ts';
 import type { ResultFile } from './result_file.ts';
 
 /**
@@ -15,7 +19,11 @@ export interface Baseline {
   readonly commit?: string;
   readonly machine: string;
   readonly ratios: readonly SampledCriterion[];
+  /** With how many callers, connections and requests a second each scenario was measured. */
+  readonly loads: Readonly<Record<string, Load>>;
 }
+
+type Load = Pick<Params, 'callers' | 'connections' | 'ratePerSecond'>;
 
 const SCHEMA_VERSION = 1;
 
@@ -28,7 +36,30 @@ function baselineOf(result: ResultFile): Baseline {
     ...(commit === undefined ? {} : { commit }),
     machine: `Node ${node}, ${cpu}, ${cores} cores`,
     ratios: comparableSamples(result).filter(({ peer }) => peer !== undefined),
+    loads: Object.fromEntries(result.scenarios.map(({ id, params }) => [id, loadOf(params)])),
   };
+}
+
+function loadOf({ callers, connections, ratePerSecond }: Params): Load {
+  return { callers, connections, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
+}
+
+/** Ratios hold from machine to machine, but not to the last per cent. */
+const SMALLEST_CHANGE = 0.1;
+
+/** Compares the rows that both have, measured under the same load; a ratio that moved by less than 10 % stands. */
+export function compareWithBaseline(baseline: Baseline, result: ResultFile): Change[] {
+  const same = result.scenarios.filter(
+    ({ id, params }) => JSON.stringify(baseline.loads[id]) === JSON.stringify(loadOf(params)),
+  );
+  return compareSamples(baseline.ratios, comparableSamples({ scenarios: same }), SMALLEST_CHANGE);
+}
+
+/** The baseline that is committed beside this app; undefined where there is none. */
+export async function readCommittedBaseline(): Promise<Baseline | undefined> {
+  const manifest = createRequire(import.meta.url).resolve('@fynlo/bench/package.json');
+  const path = join(dirname(manifest), 'baselines', 'ratios.json');
+  return existsSync(path) ? readBaseline(path) : undefined;
 }
 
 export async function writeBaseline(path: string, result: ResultFile): Promise<void> {
@@ -48,7 +79,7 @@ export async function readBaseline(path: string): Promise<Baseline> {
     throw new UsageError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
   const fits = value.kind === 'fynlo-bench-baseline' && value.schemaVersion === SCHEMA_VERSION;
-  if (!fits || !Array.isArray(value.ratios)) {
+  if (!fits || !Array.isArray(value.ratios) || typeof value.loads !== 'object') {
     throw new UsageError(`${path} is not a baseline of fynlo-bench run --write-baseline`);
   }
   return value as Baseline;

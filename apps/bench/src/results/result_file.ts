@@ -49,13 +49,26 @@ export interface ResultFile {
   readonly schemaVersion: number;
   readonly startedAt: string;
   readonly finishedAt: string;
-  /** Interrupted: the scenarios that are there are whole, others are missing. */
+  /** Some rows are pending: interrupted, or still running. The scenarios that are there are whole. */
   readonly partial: boolean;
+  /** Rows that were asked for and are not measured. */
+  readonly pending: readonly PendingRow[];
   readonly seed: number;
   /** Repeats this run. */
   readonly command: string;
   readonly environment: Environment;
   readonly scenarios: readonly ScenarioResult[];
+  /** The runs that measured some of the scenarios before this one did the others, oldest first. */
+  readonly earlier?: readonly EarlierRun[];
+}
+
+export type PendingRow = Pick<ScenarioResult, 'id' | 'name' | 'target'>;
+
+/** A run whose scenarios stand in the file of a later one. */
+export interface EarlierRun
+  extends Pick<ResultFile, 'startedAt' | 'finishedAt' | 'seed' | 'command' | 'environment'> {
+  /** Ids of the scenarios it measured. */
+  readonly rows: readonly string[];
 }
 
 /** Writes it whole or not at all. */

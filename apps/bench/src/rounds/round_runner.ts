@@ -1,4 +1,4 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
 import type { RoundOrder, RoundReply } from './round_process.ts';
@@ -18,6 +18,9 @@ export class RoundFailedError extends Error {
 
 /** A round may take this much longer than its warm-up and duration before its process is ended. */
 const GRACE_MS = 60_000;
+
+/** An aborted round may take this long to clean up (a clone, a server of its own) before its process is ended. */
+const CLEAN_UP_MS = 3000;
 
 /** The entry point of a round, found by the package's own `exports`: it must be the build, wherever this file is. */
 function builtEntry(): string {
@@ -51,19 +54,27 @@ export function runRound(
       settle(() =>
         reject(new RoundFailedError(scenario.id, subject.name, why, cause ? { cause } : undefined)),
       );
-    const limitMs = context.params.warmupMs + context.params.durationMs + GRACE_MS;
+    const { warmupMs, durationMs } = context.params;
+    const limitMs = scenario.limitMs ?? warmupMs + durationMs + GRACE_MS;
     const deadline = setTimeout(
       () => fail(`no result within ${limitMs / 1000} s\n${output}`),
       limitMs,
     );
-    const onAbort = (): void => settle(() => reject(signal.reason));
+    let cleanUp: NodeJS.Timeout | undefined;
+    const onAbort = (): void => {
+      child.kill('SIGTERM');
+      cleanUp = setTimeout(() => settle(() => {}), CLEAN_UP_MS);
+    };
     signal.addEventListener('abort', onAbort, { once: true });
 
     function settle(act: () => void): void {
       clearTimeout(deadline);
+      clearTimeout(cleanUp);
       signal.removeEventListener('abort', onAbort);
-      if (child.exitCode === null) child.kill('SIGKILL');
-      act();
+      endGroup(child);
+      // Whatever came of a round that was aborted meanwhile, nobody waits for it.
+      if (signal.aborted) reject(signal.reason);
+      else act();
     }
 
     child.once('message', (reply: RoundReply) => {
@@ -77,4 +88,14 @@ export function runRound(
     });
     child.send({ scenario: scenario.id, subject: subject.name, context } satisfies RoundOrder);
   });
+}
+
+/** Ends the process and what it has started: they are one group. */
+function endGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }

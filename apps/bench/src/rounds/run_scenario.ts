@@ -30,6 +30,9 @@ export interface RoundEvent {
   readonly record: RoundRecord;
 }
 
+/** A setup makes tables; one that takes longer than this never ends. */
+const SETUP_LIMIT_MS = 60_000;
+
 /** How long a round may wait for other programs to finish. */
 const PATIENCE_MS = 3000;
 
@@ -52,7 +55,7 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
   let failure: string | undefined;
 
   try {
-    if (order.length > 0) await scenario.setup?.(run);
+    if (order.length > 0) await setUp(scenario, run);
     for (const [position, { round, subject }] of order.entries()) {
       const record = await oneRound(run, subject, round, position);
       records.get(subject.name)?.push(record);
@@ -93,6 +96,17 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
     ...(failure === undefined ? {} : { failure }),
     tookMs: performance.now() - begun,
   };
+}
+
+async function setUp({ setup }: Scenario, run: ScenarioRun): Promise<void> {
+  if (setup === undefined) return;
+  const over = AbortSignal.any([run.signal, AbortSignal.timeout(SETUP_LIMIT_MS)]);
+  await new Promise<void>((resolve, reject) => {
+    over.addEventListener('abort', () =>
+      reject(new Error(`its setup did not end within ${SETUP_LIMIT_MS / 1000} s`)),
+    );
+    setup(run).then(resolve, reject);
+  });
 }
 
 async function oneRound(
@@ -136,12 +150,12 @@ async function counted<T>(
   counter: ServerCounter | undefined,
   work: () => Promise<T>,
 ): Promise<{ outcome: T; counts: ServerCounts | undefined }> {
-  counter?.start();
+  await counter?.start();
   try {
     const outcome = await work();
     return { outcome, counts: await counter?.stop() };
   } catch (error) {
-    await counter?.stop();
+    await counter?.stop().catch(() => {});
     throw error;
   }
 }

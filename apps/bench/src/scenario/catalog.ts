@@ -78,6 +78,9 @@ export const SCENARIOS: readonly Scenario[] = [
   poolCoreSize,
 ];
 
+/** Their ids, in that order. */
+export const SCENARIO_IDS: readonly string[] = SCENARIOS.map(({ id }) => id);
+
 export function scenarioById(idOrName: string): Scenario | undefined {
   return SCENARIOS.find(({ id, name }) => id === idOrName || name === idOrName);
 }

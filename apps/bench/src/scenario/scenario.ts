@@ -77,6 +77,8 @@ export interface Scenario {
   readonly rounds: number;
   readonly criteria: readonly Criterion[];
   readonly subjects: readonly Subject[];
+  /** When a round is given up, where that is not a minute after its warm-up and duration, ms. */
+  readonly limitMs?: number;
   /** Flags of the Node.js process a round runs in. */
   readonly nodeFlags?: readonly string[];
   /** Prepares the servers once, before the first round; runs in the parent. */

@@ -20,7 +20,8 @@ export const largeResults: Scenario = {
   question: 'How much memory does a result of a million rows take?',
   target: 'in portions <= 0.2x of full buffering; ended by a budget of 16 MB <= 0.25x',
   needs: ['postgres'],
-  params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 30_000 },
+  params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
+  limitMs: 120_000,
   rounds: 5,
   criteria: [
     { metric: 'rssRiseMb', subject: 'fynlo portions', peer: 'pg', op: '<=', bound: 0.2 },

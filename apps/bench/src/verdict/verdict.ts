@@ -3,7 +3,7 @@ import type { Criterion } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { median, medianInterval } from '../statistics/median.ts';
 
-export type VerdictKind = 'pass' | 'fail' | 'inconclusive' | 'not-built' | 'skipped';
+export type VerdictKind = 'pass' | 'fail' | 'inconclusive' | 'not-built';
 
 /** One criterion, held against what was measured. */
 export interface CriterionVerdict {
@@ -103,7 +103,7 @@ export function isSignificant(pValue: number): boolean {
 
 /** The verdict of a row: its worst criterion. */
 export function worst(verdicts: readonly CriterionVerdict[]): VerdictKind {
-  const order: readonly VerdictKind[] = ['fail', 'not-built', 'inconclusive', 'skipped', 'pass'];
+  const order: readonly VerdictKind[] = ['fail', 'not-built', 'inconclusive', 'pass'];
   return order.find((kind) => verdicts.some(({ verdict }) => verdict === kind)) ?? 'inconclusive';
 }
 

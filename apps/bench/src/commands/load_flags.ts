@@ -1,0 +1,58 @@
+import { UsageError } from '../cli/errors.ts';
+import { type FlagValues, switchFlag, textFlag, wholeNumberFlag } from '../cli/flags.ts';
+import { unknownName } from '../cli/suggest.ts';
+import type { Params, Scenario } from '../scenario/scenario.ts';
+
+/** What a scenario is run with, where it is not its own parameters. */
+export const loadFlags = {
+  pool: {
+    ...textFlag('NAME', 'only this subject; several with commas'),
+    multiple: true as const,
+  },
+  connections: wholeNumberFlag('N', { min: 1, max: 1000 }, 'connections a subject may open', 'c'),
+  callers: wholeNumberFlag('N', { min: 1, max: 100_000 }, 'callers in flight'),
+  duration: wholeNumberFlag('SECONDS', { min: 1, max: 3600 }, 'measured time of a round', 'd'),
+  warmup: wholeNumberFlag(
+    'SECONDS',
+    { min: 0, max: 600 },
+    'time before it that is not measured',
+    'w',
+  ),
+  rate: wholeNumberFlag('N', { min: 1, max: 1_000_000 }, 'operations a second (open loop)', 'R'),
+  closed: switchFlag('closed loop: a caller starts again when it is answered'),
+};
+
+export type LoadFlags = FlagValues<typeof loadFlags>;
+
+/**
+ * A scenario's parameters, but for what the flags say.
+ *
+ * @param scale of the scenario's own times; those of the flags are taken as they are
+ */
+export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Params {
+  if (flags.closed === true && flags.rate !== undefined)
+    throw new UsageError('--closed and --rate exclude each other: a closed loop has no rate');
+  const { ratePerSecond: ownRate, ...own } = scenario.params;
+  const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
+  return {
+    callers: flags.callers ?? own.callers,
+    connections: flags.connections ?? own.connections,
+    warmupMs: flags.warmup === undefined ? own.warmupMs * scale : flags.warmup * 1000,
+    durationMs: flags.duration === undefined ? own.durationMs * scale : flags.duration * 1000,
+    ...(rate === undefined ? {} : { ratePerSecond: rate }),
+  };
+}
+
+/**
+ * The subjects that `--pool` names; none means all.
+ *
+ * @throws UsageError when none of the scenarios has one of them
+ */
+export function chosenSubjects(flags: LoadFlags, scenarios: readonly Scenario[]): string[] {
+  const names = (flags.pool ?? []).flatMap((list) => list.split(',').map((name) => name.trim()));
+  const known = [...new Set(scenarios.flatMap(({ subjects }) => subjects.map(({ name }) => name)))];
+  for (const name of names) {
+    if (!known.includes(name)) throw new UsageError(unknownName('subject', name, known));
+  }
+  return names;
+}

@@ -1,0 +1,43 @@
+import type { EarlierRun, ResultFile, ScenarioResult } from './result_file.ts';
+
+/**
+ * One result of several, oldest first: a scenario that more than one measured counts as the last of them found it. What
+ * the file says of its run is said of the last one; the others are named beside it with the scenarios that are theirs.
+ *
+ * @param order ids in the order of the table; others come after them
+ */
+export function mergeResults(
+  results: readonly [ResultFile, ...ResultFile[]],
+  order: readonly string[],
+): ResultFile {
+  const last = results.at(-1) as ResultFile;
+  if (results.length === 1) return last;
+
+  const owners = new Map<string, { run: ResultFile | EarlierRun; scenario: ScenarioResult }>();
+  for (const result of results) {
+    for (const scenario of result.scenarios) {
+      const run = result.earlier?.find(({ rows }) => rows.includes(scenario.id)) ?? result;
+      owners.set(scenario.id, { run, scenario });
+    }
+  }
+  const pending = new Map(results.flatMap((result) => result.pending).map((row) => [row.id, row]));
+  for (const id of owners.keys()) pending.delete(id);
+
+  const place = (id: string): number => (order.includes(id) ? order.indexOf(id) : order.length);
+  const inOrder = (a: { id: string }, b: { id: string }): number => place(a.id) - place(b.id);
+  return {
+    ...last,
+    partial: pending.size > 0,
+    pending: [...pending.values()].sort(inOrder),
+    scenarios: [...owners.values()].map(({ scenario }) => scenario).sort(inOrder),
+    earlier: results
+      .flatMap((result) => [...(result.earlier ?? []), result])
+      .filter((run) => run !== last)
+      .map((run): EarlierRun => {
+        const { startedAt, finishedAt, seed, command, environment } = run;
+        const rows = [...owners].flatMap(([id, owner]) => (owner.run === run ? [id] : []));
+        return { startedAt, finishedAt, seed, command, environment, rows };
+      })
+      .filter(({ rows }) => rows.length > 0),
+  };
+}
