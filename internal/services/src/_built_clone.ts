@@ -14,6 +14,7 @@ import { type ProcessEntry, processTree, stillRunning } from './_process_tree.ts
 /** What a child does once both servers are up, by name. */
 const PROGRAM = `
 import { readFileSync, writeSync } from 'node:fs';
+import { startPgBouncer } from './dist/pgbouncer.js';
 import { startPostgres } from './dist/postgres.js';
 import { startRedis } from './dist/redis.js';
 
@@ -33,6 +34,7 @@ const acts = {
   'rejects': () => { void Promise.reject(new Error('nobody handles this')); idle(); },
   'stops': () => each('stop'),
   'waits': idle,
+  'waits with a pooler': async () => { await startPgBouncer(postgres.url); idle(); },
   'has killed them': async () => { await each('kill'); idle(); },
   'has killed and restarted them': async () => { await each('kill'); await each('restart'); idle(); },
   'has frozen them': async () => { await each('freeze'); idle(); },
@@ -140,7 +142,7 @@ export class BuiltClone {
     const folder = await mkdtemp(join(tmpdir(), 'clone-'));
     const own = fileURLToPath(new URL('.', import.meta.url));
     await build({
-      entry: [join(own, 'postgres.ts'), join(own, 'redis.ts')],
+      entry: ['postgres.ts', 'redis.ts', 'pgbouncer.ts'].map((name) => join(own, name)),
       outDir: join(folder, 'dist'),
       format: ['esm'],
       target: 'node20',

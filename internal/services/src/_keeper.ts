@@ -13,8 +13,8 @@ export interface KeeperOptions {
   /** The folder to make; the keeper removes it at the end. */
   readonly folder: string;
   readonly account: Account;
-  /** Ends the server in an orderly way. */
-  readonly stopSignal: 'INT' | 'TERM';
+  /** Ends the server, in an orderly way if it has anything to lose. */
+  readonly stopSignal: 'INT' | 'TERM' | 'KILL';
   /** Shell text that runs after the server's end and before the folder goes. */
   readonly farewell?: string;
   readonly log?: ((line: string) => void) | undefined;

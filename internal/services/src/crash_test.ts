@@ -88,6 +88,16 @@ describe.each(layouts)('as $name', ({ mode, account }) => {
     await expectNothingLeft(child);
     expect(segments()).not.toContain(segment);
   });
+
+  test('a SIGKILL leaves nothing of a pooler', async () => {
+    const child = await clone.child('waits with a pooler');
+    await child.line('done');
+    // As above, and the pooler with its keeper and that one's second.
+    expect(child.look()).toBeGreaterThan(11);
+    child.process.kill('SIGKILL');
+    expect(await child.exit()).toBe('SIGKILL');
+    await expectNothingLeft(child);
+  });
 });
 
 describe('nothing is left when the process', () => {

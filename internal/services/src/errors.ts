@@ -4,7 +4,7 @@
 export class ServiceStartError extends Error {
   override readonly name: string = 'ServiceStartError';
   readonly code = 'ERR_SERVICE_START';
-  /** Which server: `PostgreSQL` or `Redis`. */
+  /** Which server: `PostgreSQL`, `Redis` or `PgBouncer`. */
   readonly service: string;
   /** One line per attempt. */
   readonly tried: readonly string[];

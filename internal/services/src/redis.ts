@@ -6,11 +6,15 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { run } from './_command.ts';
+import {
+  type DebianProgram,
+  type PackagedProgram,
+  programFromPackages,
+} from './_debian_package.ts';
 import { freePort } from './_free_port.ts';
 import { Keeper, type Order } from './_keeper.ts';
 import { onPath, temporaryRoot } from './_paths.ts';
 import { isPortTaken, startAgain } from './_port_taken.ts';
-import { type RedisProgram, redisFromPackages } from './_redis_package.ts';
 import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
 /** How the server is set up. */
@@ -66,6 +70,13 @@ export interface RunningRedis extends AsyncDisposable {
 const READY = 'eady to accept connections';
 const START_TIMEOUT_MS = 15_000;
 
+/** The program is redis-tools' redis-check-rdb; redis-server is a link to it, and its name decides what it does. */
+const PACKAGE: DebianProgram = {
+  name: 'redis-server',
+  packages: ['redis-tools', 'redis-server'],
+  path: 'usr/bin/redis-server',
+};
+
 const ADVICE = [
   'set REDIS_URL to a running server, for example redis://127.0.0.1:6379',
   'install one: apt-get install redis-server | dnf install valkey | apk add valkey | brew install redis',
@@ -101,7 +112,7 @@ export async function startRedis(options: RedisOptions = {}): Promise<RunningRed
   }
 }
 
-interface Found extends RedisProgram {
+interface Found extends PackagedProgram {
   readonly source: 'path' | 'apt';
   readonly version: string;
 }
@@ -118,14 +129,14 @@ async function findProgram(note: (line: string) => void): Promise<Found> {
     }
   }
   try {
-    return await probe('apt', await redisFromPackages(note));
+    return await probe('apt', await programFromPackages(PACKAGE, note));
   } catch (error) {
     tried.push(messageOf(error));
   }
   throw new ServiceStartError('Redis', tried, ADVICE);
 }
 
-async function probe(source: 'path' | 'apt', program: RedisProgram): Promise<Found> {
+async function probe(source: 'path' | 'apt', program: PackagedProgram): Promise<Found> {
   const { code, output } = await run(program.path, ['--version'], {
     env: { ...process.env, ...program.env },
   });

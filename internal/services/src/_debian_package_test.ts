@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { run } from './_command.ts';
-import { redisFromPackages } from './_redis_package.ts';
+import { type PackagedProgram, programFromPackages } from './_debian_package.ts';
 
 const APT_GET = `#!/bin/sh
 echo "$@" >> "$CALLS"
@@ -47,21 +47,29 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-const note = (line: string): void => void notes.push(line);
+const unpacked = (): Promise<PackagedProgram> =>
+  programFromPackages(
+    {
+      name: 'redis-server',
+      packages: ['redis-tools', 'redis-server'],
+      path: 'usr/bin/redis-server',
+    },
+    (line) => void notes.push(line),
+  );
 
 test('fetches what the machine lacks, once, and leaves only the unpacked tree', async () => {
-  const program = await redisFromPackages(note);
+  const program = await unpacked();
   const { output } = await run(program.path, ['--version']);
   expect(output).toContain('v=9.9.9');
   expect(program.env['LD_LIBRARY_PATH']).toContain('usr/lib/x86_64-linux-gnu');
   expect(notes).toHaveLength(1);
-  expect(await redisFromPackages(note)).toEqual(program);
+  expect(await unpacked()).toEqual(program);
   expect(notes).toHaveLength(1);
   expect(await readdir(cache)).toEqual([expect.stringMatching(/^redis-/)]);
 });
 
 test('two processes at once end with one tree', async () => {
-  const programs = await Promise.all([redisFromPackages(note), redisFromPackages(note)]);
+  const programs = await Promise.all([unpacked(), unpacked()]);
   expect(programs[0]).toEqual(programs[1]);
   expect(await readdir(cache)).toHaveLength(1);
 });
@@ -75,7 +83,7 @@ test('what a killed process left is removed, what a living one is doing is not',
   });
   await mkdir(join(cache, `work.${pid}.abandoned`), { recursive: true });
   await mkdir(join(cache, `work.${process.pid}.busy`));
-  await redisFromPackages(note);
+  await unpacked();
   expect((await readdir(cache)).filter((name) => name.startsWith('work.'))).toEqual([
     `work.${process.pid}.busy`,
   ]);
@@ -83,6 +91,6 @@ test('what a killed process left is removed, what a living one is doing is not',
 
 test('a download that fails says why, and leaves nothing', async () => {
   vi.stubEnv('OFFLINE', '1');
-  await expect(redisFromPackages(note)).rejects.toThrow('Could not resolve deb.example');
+  await expect(unpacked()).rejects.toThrow('Could not resolve deb.example');
   expect(await readdir(cache)).toEqual([]);
 });

@@ -6,17 +6,30 @@ import { type CommandResult, must, run } from './_command.ts';
 import { exists, onPath } from './_paths.ts';
 
 /** A program and what the dynamic linker needs for it. */
-export interface RedisProgram {
+export interface PackagedProgram {
   readonly path: string;
   readonly env: Readonly<Record<string, string>>;
 }
 
+/** A program that Debian and Ubuntu have. */
+export interface DebianProgram {
+  /** The package to ask for; the tree is called after it. */
+  readonly name: string;
+  /** The packages that hold the program, `name` among them; its libraries are found out. */
+  readonly packages: readonly string[];
+  /** Where the program is within them. */
+  readonly path: string;
+}
+
 /**
- * Debian's and Ubuntu's own Redis, fetched from the machine's own package sources and unpacked below the clone: no
- * root, nothing installed, no file of the system touched. Some seconds the first time (a list of packages has to be
- * fetched as well, so that no earlier `apt-get update` is needed), nothing later.
+ * A program from the distribution's own packages, fetched from the machine's own package sources and unpacked below the
+ * clone: no root, nothing installed, no file of the system touched. Some seconds the first time (a list of packages has
+ * to be fetched as well, so that no earlier `apt-get update` is needed), nothing later.
  */
-export async function redisFromPackages(note: (line: string) => void): Promise<RedisProgram> {
+export async function programFromPackages(
+  program: DebianProgram,
+  note: (line: string) => void,
+): Promise<PackagedProgram> {
   for (const tool of ['apt-get', 'dpkg-deb']) {
     if ((await onPath(tool)) === undefined) {
       throw new Error(`this is not Debian or Ubuntu (no ${tool})`);
@@ -25,13 +38,14 @@ export async function redisFromPackages(note: (line: string) => void): Promise<R
   const system = await readFile('/etc/os-release', 'utf8').catch(() => '');
   const codename = /^VERSION_CODENAME=(\S+)/m.exec(system)?.[1] ?? 'unknown';
   const cache = await cacheFolder();
-  const unpacked = join(cache, `redis-${codename}-${process.arch}`);
+  const unpacked = join(cache, `${program.name}-${codename}-${process.arch}`);
   if (!(await exists(unpacked))) {
-    note(`No redis-server on PATH: unpacking the package of ${codename} below node_modules (once)`);
-    await unpack(cache, unpacked);
+    note(
+      `No ${program.name} on PATH: unpacking the package of ${codename} below node_modules (once)`,
+    );
+    await unpack(program, cache, unpacked);
   }
-  // The program is redis-tools' redis-check-rdb; redis-server is a link to it, and its name decides what it does.
-  return { path: join(unpacked, 'usr', 'bin', 'redis-server'), env: await libraryPath(unpacked) };
+  return { path: join(unpacked, program.path), env: await libraryPath(unpacked) };
 }
 
 async function libraryPath(unpacked: string): Promise<Record<string, string>> {
@@ -46,14 +60,14 @@ async function libraryPath(unpacked: string): Promise<Record<string, string>> {
   return { LD_LIBRARY_PATH: folders.join(':') };
 }
 
-async function unpack(cache: string, target: string): Promise<void> {
+async function unpack(program: DebianProgram, cache: string, target: string): Promise<void> {
   const work = join(cache, `work.${process.pid}.${randomBytes(4).toString('hex')}`);
   const [debs, root] = [join(work, 'debs'), join(work, 'root')];
   try {
     for (const folder of ['lists/partial', 'archives/partial', 'debs', 'root']) {
       await mkdir(join(work, folder), { recursive: true });
     }
-    await download(work, debs);
+    await download(program, work, debs);
     for (const name of await readdir(debs)) {
       await must('dpkg-deb', ['-x', join(debs, name), root]);
     }
@@ -67,7 +81,11 @@ async function unpack(cache: string, target: string): Promise<void> {
   }
 }
 
-async function download(work: string, debs: string): Promise<void> {
+async function download(
+  { name, packages }: DebianProgram,
+  work: string,
+  debs: string,
+): Promise<void> {
   const settings = [
     `Dir::State::Lists=${join(work, 'lists')}`,
     'Dir::State::status=/var/lib/dpkg/status',
@@ -89,14 +107,17 @@ async function download(work: string, debs: string): Promise<void> {
     });
   // A third-party source that does not answer makes `update` fail; what we need may be there all the same.
   const update = await apt('update');
-  // What this very machine lacks: libraries that it has are not listed.
-  const plan = await apt('-s', '--no-install-recommends', 'install', 'redis-server');
-  const missing = [...plan.output.matchAll(/^Inst (\S+)/gm)].map(([, name = '']) => name);
-  const packages = missing.length > 0 ? missing : ['redis-server', 'redis-tools'];
-  const { code, output } = await apt('download', ...packages);
+  // What this very machine lacks: libraries that it has are not listed. An installation would bring more (accounts,
+  // scripts and what those need), which a program that is only unpacked can do without.
+  const plan = await apt('-s', '--no-install-recommends', 'install', name);
+  const libraries = [...plan.output.matchAll(/^Inst (lib\S+)/gm)].map(
+    ([, library = '']) => library,
+  );
+  const wanted = [...libraries, ...packages];
+  const { code, output } = await apt('download', ...wanted);
   if (code === 0) return;
   throw new Error(
-    `apt-get could not download ${packages.join(' ')}:\n${update.output}\n${plan.output}\n${output}`,
+    `apt-get could not download ${wanted.join(' ')}:\n${update.output}\n${plan.output}\n${output}`,
   );
 }
 
