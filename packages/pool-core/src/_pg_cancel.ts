@@ -14,8 +14,6 @@ interface CancelConnection {
 }
 
 interface Addressed extends ClientInside {
-  readonly host?: string;
-  readonly port?: number;
   readonly ssl?: unknown;
   readonly sslNegotiation?: string;
 }

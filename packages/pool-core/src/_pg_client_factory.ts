@@ -6,6 +6,7 @@ import { REMOVE } from './_pg_channels.ts';
 import { type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
+import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';
 import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
 import type { DestroyReason } from './contract.ts';
@@ -21,6 +22,7 @@ export interface ClientFactoryHost {
 
 export interface ClientRules extends SessionRules {
   readonly connectTimeoutMs: number;
+  readonly pooler: PoolerDetector;
 }
 
 const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
@@ -80,6 +82,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
           return;
         }
         host.log('new client connected');
+        this.#rules.pooler.met(client);
         this.#introduce(record).then(
           () => {
             signal.removeEventListener('abort', giveUp);

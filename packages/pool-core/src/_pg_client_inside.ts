@@ -24,6 +24,9 @@ export interface ClientInside {
   readonly connection?: ConnectionInside;
   readonly readyForQuery?: boolean;
   readonly processID?: number | null;
+  readonly host?: string;
+  readonly port?: number;
+  readonly user?: string;
   readonly secretKey?: unknown;
   readonly _queryable?: boolean;
   readonly _ending?: boolean;

@@ -9,6 +9,7 @@ import {
   insideOf,
   isBusy,
 } from './_pg_client_inside.ts';
+import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
   NAMELESS,
   NO_TRACES,
@@ -30,6 +31,8 @@ export interface SessionCounts {
   reset: number;
   /** Statements still running at release that were let finish. */
   drained: number;
+  /** Sessions left with state that a pooler shares among its clients, so that nothing here can undo it. */
+  shared: number;
 }
 
 export interface SessionRules {
@@ -37,6 +40,7 @@ export interface SessionRules {
   /** How long rolling back and undoing may take, and a statement still running at release. */
   readonly resetTimeoutMs: number;
   readonly counts: SessionCounts;
+  readonly pooler: Pick<PoolerDetector, 'settle'>;
 }
 
 // Applications have few statements and say them often.
@@ -143,7 +147,9 @@ export class PgSession {
         counts.rolledBack++;
       }
       if (this.#isDirty()) {
-        const undo = undoing(this.#traces(), this.#setUp);
+        const undo = (await this.#isShared(deadline))
+          ? this.#undoingReported()
+          : undoing(this.#traces(), this.#setUp);
         if (undo === undefined) return 'reset-failed';
         if (undo !== '') {
           if (!(await deadline.within(this.#run(undo)))) return 'reset-failed';
@@ -155,6 +161,35 @@ export class PgSession {
     } finally {
       deadline.cancel();
     }
+  }
+
+  /**
+   * Whether a pooler gives the session's backend to others: what a statement left is then on a backend that this client may not
+   * get again. Where it cannot be found out in time the session is taken for this client's own, and undoing does no harm.
+   */
+  async #isShared(deadline: Deadline): Promise<boolean> {
+    let shared = false;
+    const client = this.#client as unknown as pg.Client;
+    const settled = this.#rules.pooler.settle(client).then((verdict) => {
+      shared = verdict.name !== 'none' && verdict.mode !== undefined && !verdict.sessionState;
+      return true;
+    });
+    await deadline.within(settled);
+    return shared;
+  }
+
+  /** Settings that are reported to the client follow it from backend to backend; all else is beyond reach. */
+  #undoingReported(): string | undefined {
+    const { kinds, settings } = this.#left;
+    if ((kinds & STATEMENTS_LOST) !== 0) return undefined;
+    const reported = [...this.#changed];
+    const beyond = settings === undefined || settings.some((name) => !this.#reported.has(name));
+    if ((kinds & ~SETTINGS) !== 0 || beyond) this.#rules.counts.shared++;
+    if (reported.length === 0) return '';
+    return undoing(
+      { kinds: SETTINGS, settings: reported, prepared: [] },
+      { kinds: SETTINGS, settings: this.#setUp.settings, prepared: [] },
+    );
   }
 
   #traces(): Traces {

@@ -5,6 +5,7 @@ import type { ConnectionFactory } from './connection_factory.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { DynamicConnectionPoolManagerOptions } from './options.ts';
 import type { PoolOptions } from './pg_options.ts';
+import type { PoolerClaim } from './pg_pooler.ts';
 
 /** The options as the pool reads them. Durations in ms; Infinity: never. */
 export interface PoolSettings {
@@ -27,6 +28,8 @@ export interface PoolSettings {
   readonly resetTimeoutMs: number;
   /** Infinity: silent connections are not looked for. */
   readonly silenceTimeoutMs: number;
+  /** undefined: what stands in between is found out. */
+  readonly pooler: PoolerClaim | 'none' | undefined;
   readonly leases: boolean;
   readonly detectNestedAcquire: boolean;
   /** Passed on as they are; the manager checks them. */
@@ -133,6 +136,7 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     reset: choice(options),
     resetTimeoutMs: duration(options, 'resetTimeoutMs') || DEFAULT_RESET_TIMEOUT_MS,
     silenceTimeoutMs: orNever(duration(options, 'silenceTimeoutMs') ?? DEFAULT_SILENCE_TIMEOUT_MS),
+    pooler: claim(options),
     leases: flag(options, 'leases') ?? false,
     detectNestedAcquire: flag(options, 'detectNestedAcquire') ?? false,
     manager: {
@@ -199,6 +203,52 @@ function choice(options: PoolOptions): 'dirty' | 'always' | 'never' {
   if (value === undefined || value === null) return 'dirty';
   if (value === 'dirty' || value === 'always' || value === 'never') return value;
   throw new InvalidOptionError('reset', value, "'dirty', 'always' or 'never'");
+}
+
+const POOLER_MODES = ['session', 'transaction', 'statement'] as const;
+const POOLER_NAMES = [
+  'pgbouncer',
+  'pgcat',
+  'pgdog',
+  'odyssey',
+  'supavisor',
+  'rds-proxy',
+  'unknown',
+] as const;
+
+function claim(options: PoolOptions): PoolerClaim | 'none' | undefined {
+  const value: unknown = options.pooler;
+  if (value === undefined || value === null || value === 'auto') return undefined;
+  if (value === 'none') return value;
+  const named = POOLER_MODES.find((mode) => mode === value);
+  if (named !== undefined) return { mode: named };
+  if (typeof value !== 'object') {
+    const wanted =
+      "'auto', 'none', 'session', 'transaction', 'statement', or an object with a mode";
+    throw new InvalidOptionError('pooler', value, wanted);
+  }
+  const { mode, name, pipelining, namedStatements, ...rest } = value as Record<string, unknown>;
+  const check = (fits: boolean, field: string, found: unknown, wanted: string): void => {
+    if (!fits) throw new InvalidOptionError(`pooler.${field}`, found, wanted);
+  };
+  const [unknown] = Object.keys(rest);
+  check(
+    unknown === undefined,
+    unknown ?? '',
+    rest,
+    'one of mode, name, pipelining, namedStatements',
+  );
+  check(POOLER_MODES.includes(mode as never), 'mode', mode, POOLER_MODES.join(', '));
+  check(
+    name === undefined || POOLER_NAMES.includes(name as never),
+    'name',
+    name,
+    POOLER_NAMES.join(', '),
+  );
+  for (const [field, found] of Object.entries({ pipelining, namedStatements })) {
+    check(found === undefined || typeof found === 'boolean', field, found, 'true or false');
+  }
+  return value as PoolerClaim;
 }
 
 function agree(

@@ -4,6 +4,7 @@
  */
 import type pg from 'pg';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
+import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
   type BackendActivity,
   deadBackends,
@@ -29,6 +30,8 @@ export interface SilenceWatchParts {
   lent(): Iterable<pg.Client>;
   /** A client of its own, not connected: the question must not queue behind what it is about. */
   newClient(): pg.Client;
+  /** Whether the server can be asked by process id. */
+  readonly pooler: Pick<PoolerDetector, 'verdict' | 'settle'>;
   /** Connections were lost in silence: the idle ones opened before may be as dead. */
   lost(count: number): void;
 }
@@ -36,7 +39,8 @@ export interface SilenceWatchParts {
 /**
  * Looks at `stream.bytesRead` of the lent connections every 250 ms, so that a statement costs nothing. Where one has
  * waited too long, a fresh connection asks the server, by backend pid, what the suspects do: twice not active means dead.
- * Legitimate long statements are active, and left alone. Behind a pooler, where pids are not the server's, it does nothing.
+ * Legitimate long statements are active, and left alone. Behind a pooler, where process ids are not the server's, it does
+ * nothing.
  * Measured against pg.Pool, which never recovers: served again after 1.4 s (prototype with 1 s of silence).
  */
 export class SilenceWatch {
@@ -44,7 +48,6 @@ export class SilenceWatch {
   readonly #silences = new WeakMap<pg.Client, Silence>();
   #timer: Timer | undefined;
   #asking = false;
-  #behindPooler = false;
   #stopped = false;
 
   constructor(parts: SilenceWatchParts) {
@@ -59,8 +62,9 @@ export class SilenceWatch {
 
   #arm(): void {
     this.#timer = this.#parts.clock.setTimeout(() => {
-      if (this.#stopped || this.#behindPooler) return;
-      this.#look();
+      if (this.#stopped) return;
+      // A verdict may change with the address behind a name: the watch goes on, and costs nothing meanwhile.
+      if (this.#parts.pooler.verdict.backendPids) this.#look();
       this.#arm();
     }, LOOK_MS);
   }
@@ -102,6 +106,8 @@ export class SilenceWatch {
     }, ASK_MS + AGAIN_MS);
     try {
       await asker.connect();
+      const { settled, backendPids } = await this.#parts.pooler.settle(asker);
+      if (!settled || !backendPids) return;
       const pids = suspects.map((client) => insideOf(client).processID as number);
       let dead = await this.#deadOf(asker, pids);
       if (dead.size > 0) {
@@ -116,15 +122,10 @@ export class SilenceWatch {
   }
 
   async #deadOf(asker: pg.Client, pids: readonly number[]): Promise<Set<number>> {
-    const { rows } = await asker.query<BackendActivity & { own: number }>(
-      `select pg_backend_pid() as own, a.pid, a.state
-       from (select 1) one left join pg_stat_activity a on a.pid = any($1::int[])`,
+    const { rows } = await asker.query<BackendActivity>(
+      'select pid, state from pg_stat_activity where pid = any($1::int[])',
       [pids],
     );
-    if (rows[0]?.own !== insideOf(asker).processID) {
-      this.#behindPooler = true;
-      return new Set();
-    }
     return deadBackends(pids, rows);
   }
 

@@ -3,6 +3,7 @@ export type { SessionCounts } from './_pg_session.ts';
 export * from './manager.ts';
 export { NestedAcquireError, QueryAbortedError, TransactionRolledBackError } from './pg_errors.ts';
 export type { PoolOptions } from './pg_options.ts';
+export type { PoolerClaim, PoolerMode, PoolerName, PoolerVerdict } from './pg_pooler.ts';
 export type { TransactionOptions } from './pg_transaction_options.ts';
 export type { Abortable, DisposablePoolClient, GetConnectionOptions } from './pool.ts';
 export { Pool } from './pool.ts';

@@ -3,6 +3,7 @@
  */
 import type pg from 'pg';
 import type { Tuning } from './options.ts';
+import type { PoolerClaim, PoolerMode } from './pg_pooler.ts';
 
 /**
  * What `new Pool()` takes. The whole object is also given to every pg Client, as pg-pool does, so all options of a Client
@@ -125,6 +126,12 @@ export interface PoolOptions extends pg.PoolConfig {
    * @default 1_500
    */
   silenceTimeoutMs?: number | undefined;
+  /**
+   * What stands between the pool and its server. `auto`: it is found out when something depends on it. Anything else is taken
+   * as said, and nothing is asked; a mode alone means that statements are neither pipelined nor named unless it is `session`.
+   * @default 'auto'
+   */
+  pooler?: 'auto' | 'none' | PoolerMode | PoolerClaim | undefined;
   /**
    * Whether `connect()` hands out a stand-in of its own per checkout instead of the client itself. It behaves like the
    * client, throws when used after its release, and lets a leak guard prove that it was lost.

@@ -185,7 +185,7 @@ describe('F65 state left in a session', () => {
       'select pg_advisory_xact_lock(65066)',
       'commit',
     );
-    expect(pool.sessionCounts()).toEqual({ rolledBack: 0, reset: 0, drained: 0 });
+    expect(pool.sessionCounts()).toEqual({ rolledBack: 0, reset: 0, drained: 0, shared: 0 });
   });
 
   test('a clean release takes no round trip: the client is idle in the same tick', async () => {
@@ -202,7 +202,7 @@ describe('F65 state left in a session', () => {
     expect(await value(pool, 'show statement_timeout')).toBe('7s');
     await use(pool, 'begin');
     expect(await value(pool, 'show statement_timeout')).toBe('7s');
-    expect(pool.sessionCounts()).toEqual({ rolledBack: 1, reset: 0, drained: 0 });
+    expect(pool.sessionCounts()).toEqual({ rolledBack: 1, reset: 0, drained: 0, shared: 0 });
   });
 
   test("reset: 'always' undoes what a function hid", async () => {

@@ -20,6 +20,7 @@ import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import { type Following, NestingWatch } from './_pg_nesting.ts';
+import { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
   abortableQueryOnce,
   type QueryCallback,
@@ -31,6 +32,7 @@ import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
+import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
   ConnectionPoolMetrics,
@@ -46,6 +48,7 @@ import { DynamicConnectionPoolManager } from './dynamic_connection_pool_manager.
 import { AcquireAbortedError, InvalidOptionError, PoolClosedError } from './errors.ts';
 import type { Lease } from './lease.ts';
 import type { PoolOptions } from './pg_options.ts';
+import type { PoolerVerdict } from './pg_pooler.ts';
 import type { TransactionOptions } from './pg_transaction_options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 import type { Waiter } from './waiter.ts';
@@ -147,6 +150,7 @@ export class Pool
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
   readonly #silence: SilenceWatch | undefined;
+  readonly #pooler: PoolerDetector;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
@@ -173,10 +177,22 @@ export class Pool
     this.#settings = settings;
     if (Client !== undefined && given.Client === undefined) this.#inside.Client = Client;
     completeOptions(this.options, settings);
-    this.#counts = { rolledBack: 0, reset: 0, drained: 0 };
+    this.#counts = { rolledBack: 0, reset: 0, drained: 0, shared: 0 };
     const { reset, resetTimeoutMs } = settings;
     const { connectTimeoutMs } = settings;
-    const rules = { reset, resetTimeoutMs, connectTimeoutMs, counts: this.#counts };
+    this.#pooler = new PoolerDetector({
+      claim: settings.pooler,
+      clock: systemClock,
+      newClient: (more) => this.#newClient(more),
+      generation: () => this.#resources.generation,
+    });
+    const rules = {
+      reset,
+      resetTimeoutMs,
+      connectTimeoutMs,
+      counts: this.#counts,
+      pooler: this.#pooler,
+    };
     this.#factory = new PgClientFactory(this as never, rules);
     this.manager = new DynamicConnectionPoolManager(
       managerOptions(settings, this.#factory, isNative(this.#inside.Client)),
@@ -222,12 +238,16 @@ export class Pool
           if (state === 'leased' && connection !== undefined) yield connection;
         }
       },
-      newClient: () => {
-        const Client = this.#inside.Client as new (options: pg.PoolConfig) => pg.Client;
-        return new Client(this.options);
-      },
+      newClient: () => this.#newClient(),
+      pooler: this.#pooler,
       lost: () => void resources.bumpGeneration(),
     });
+  }
+
+  /** A client outside of the pool, for what must not queue behind its users. */
+  #newClient(options?: pg.ClientConfig): pg.Client {
+    const Client = this.#inside.Client as new (options: pg.PoolConfig) => pg.Client;
+    return new Client({ ...this.options, ...options });
   }
 
   get #inside(): PoolInside {
@@ -474,7 +494,31 @@ export class Pool
   }
   /** How the pool stands and what it decided last, in words. */
   explain(): string {
-    return this.manager.explain();
+    const { name, reasons } = this.pooler;
+    return [this.manager.explain(), ...(name === 'none' ? [] : reasons)].join('\n');
+  }
+  /** What stands between the pool and its server, as far as is known by now; {@link detectPooler} finds it out. */
+  get pooler(): PoolerVerdict {
+    return this.#pooler.verdict;
+  }
+  /**
+   * Finds out what stands between the pool and its server, and what is safe through it. Uses connections of its own: one where
+   * nothing stands in between, four for a moment where something does. Never rejects: where the server cannot be asked, the
+   * verdict is what is presumed, and not `settled`.
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict';
+   * import { Pool } from '@fynlo/pool-core';
+   *
+   * await using pool = new Pool({ connectionString: process.env.DATABASE_URL });
+   * const { name, sessionState } = await pool.detectPooler();
+   * assert.equal(name, 'none');
+   * assert.equal(sessionState, true);
+   * ```
+   */
+  detectPooler(): Promise<PoolerVerdict> {
+    return this.#pooler.settle();
   }
   /** Every connection, the oldest first. */
   connections(): ConnectionInfo[] {
