@@ -1,3 +1,5 @@
+// The global one of Deno and Bun has no eventLoopUtilization().
+import { performance } from 'node:perf_hooks';
 import { GcWatch, type MemoryFloor } from './_gc_watch.ts';
 import { collectGarbage } from './_inspector_session.ts';
 import { LeaseGuard } from './_lease_guard.ts';

@@ -3,6 +3,8 @@
  *
  * @module
  */
+// The global one of Deno and Bun has no eventLoopUtilization().
+import { performance } from 'node:perf_hooks';
 
 /** What the event loop did since the last look. */
 export interface LoopLoad {
