@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { hostOf } from '../servers/bench_servers.ts';
+import { detectPooler, poolerFindings, readPgBouncer } from './examine_pooler.ts';
 import { advice, type Finding, ok, problem } from './finding.ts';
 
 interface Limits {
@@ -18,11 +19,28 @@ export async function examinePostgres(url: string, wanted: number): Promise<Find
   client.on('error', () => {});
   try {
     await client.connect();
-    return [...limits(await readLimits(client), wanted), await pooler(client)];
+    const verdict = await detectPooler(url);
+    const settings = verdict.name === 'pgbouncer' ? await readPgBouncer(url) : undefined;
+    // Behind a pooler it is the pooler that opens connections, as many as it is told.
+    const direct = verdict.name === 'none' ? wanted : undefined;
+    return [
+      ...limits(await readLimits(client), direct),
+      ...poolerFindings(verdict, wanted, settings),
+    ];
   } catch (error) {
+    const { message } = error as Error;
+    const refused = /^unsupported startup parameter(?: in options)?: (\S+)/.exec(message)?.[1];
+    if (refused !== undefined) {
+      return [
+        problem(
+          `PgBouncer at ${hostOf(url)} refuses the setting ${refused} in the startup packet`,
+          `ignore_startup_parameters = ${refused} in its settings (it is then without effect), or set it by alter role … set ${refused}`,
+        ),
+      ];
+    }
     return [
       problem(
-        `Cannot look at PostgreSQL at ${hostOf(url)}: ${(error as Error).message}`,
+        `Cannot look at PostgreSQL at ${hostOf(url)}: ${message}`,
         'check host, port, user and password in DATABASE_URL, and that the server runs',
       ),
     ];
@@ -44,8 +62,8 @@ async function readLimits(client: pg.Client): Promise<Limits> {
   return rows[0] as Limits;
 }
 
-/** Pure: what the numbers mean. */
-export function limits(found: Limits, wanted: number): Finding[] {
+/** Pure: what the numbers mean. @param wanted undefined: the service does not connect to the server itself */
+export function limits(found: Limits, wanted: number | undefined): Finding[] {
   const { version, max, reserved, role, database, idleInTransaction } = found;
   const bounds = [
     { what: `max_connections ${max} less ${reserved} reserved`, allows: max - reserved },
@@ -53,15 +71,16 @@ export function limits(found: Limits, wanted: number): Finding[] {
     ...(database >= 0 ? [{ what: "the database's connection limit", allows: database }] : []),
   ];
   const tightest = bounds.reduce((a, b) => (b.allows < a.allows ? b : a));
-  const fit = wanted <= tightest.allows;
   return [
     ok(`PostgreSQL ${version}, ${found.used} connections open now`),
-    fit
-      ? ok(`${tightest.what} allows ${tightest.allows}; the service may open ${wanted}`)
-      : problem(
-          `The service may open ${wanted} connections, ${tightest.what} allows ${tightest.allows}`,
-          `give each instance a smaller max, raise the limit, or put a pooler in between: above it connects fail with 53300`,
-        ),
+    wanted === undefined
+      ? ok(`${tightest.what} allows ${tightest.allows}, which the pooler opens`)
+      : wanted <= tightest.allows
+        ? ok(`${tightest.what} allows ${tightest.allows}; the service may open ${wanted}`)
+        : problem(
+            `The service may open ${wanted} connections, ${tightest.what} allows ${tightest.allows}`,
+            `give each instance a smaller max, raise the limit, or put a pooler in between: above it connects fail with 53300`,
+          ),
     ...(idleInTransaction === '0'
       ? [
           advice(
@@ -71,20 +90,4 @@ export function limits(found: Limits, wanted: number): Finding[] {
         ]
       : [ok(`idle_in_transaction_session_timeout ${idleInTransaction}`)]),
   ];
-}
-
-/** Behind a pooler the process id the client was told is not that of the backend that answers. */
-async function pooler(client: pg.Client): Promise<Finding> {
-  const told = (client as unknown as { processID: number | null }).processID;
-  const pids = new Set<number>();
-  for (let i = 0; i < 3; i++) {
-    const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
-    for (const { pid } of rows) pids.add(pid);
-  }
-  if (pids.size === 1 && told !== null && pids.has(told)) return ok('No pooler in between');
-  const mode = pids.size > 1 ? 'transaction or statement mode' : 'session mode, or few clients';
-  return advice(
-    `A pooler stands in between (${mode})`,
-    'session state (SET, LISTEN, advisory locks) may not survive a transaction, and asking after silent connections by backend pid is off',
-  );
 }
