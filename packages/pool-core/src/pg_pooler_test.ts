@@ -220,3 +220,68 @@ describe('session state', () => {
     expect(pool.stats().destroyed).toEqual({ 'reset-failed': 1 });
   });
 });
+
+describe('what the verdict promises of PgBouncer in transaction mode', () => {
+  /** Statements on clients that share fewer servers than they are, all sent at once; how each ended. */
+  async function pipelined(
+    url: string,
+    statements: (i: number) => pg.QueryConfig,
+  ): Promise<string[]> {
+    const clients = Array.from(
+      { length: 4 },
+      () => new pg.Client({ connectionString: url, pipeline: true } as pg.ClientConfig),
+    );
+    await Promise.all(clients.map((client) => client.connect()));
+    try {
+      return await Promise.all(
+        clients.flatMap((client) =>
+          Array.from({ length: 200 }, (_, i) =>
+            client.query(statements(i)).then(
+              ({ rows }) => (rows[0]?.n === i ? 'its own' : `not its own: ${rows[0]?.n} for ${i}`),
+              ({ code }) => String(code),
+            ),
+          ),
+        ),
+      );
+    } finally {
+      await Promise.all(clients.map((client) => client.end()));
+    }
+  }
+
+  test('F78 pipelined statements are each answered with their own rows or error, on fewer servers than clients', async () => {
+    await using setting = await behind({}, { defaultPoolSize: 2 });
+    const ends = await pipelined(setting.bouncer.url, (i) =>
+      i % 7 === 3
+        ? { text: 'select 1 / $1::int', values: [0] }
+        : { text: 'select $1::int as n', values: [i] },
+    );
+    expect([...new Set(ends.filter((_, i) => (i % 200) % 7 === 3))]).toEqual(['22012']);
+    expect([...new Set(ends.filter((_, i) => (i % 200) % 7 !== 3))]).toEqual(['its own']);
+  });
+
+  const named = (i: number): pg.QueryConfig => ({
+    name: `n${i % 5}`,
+    text: `select $1::int as n, ${i % 5}`,
+    values: [i],
+  });
+
+  test('F78 without max_prepared_statements it keeps no names, as the verdict says', async () => {
+    await using setting = await behind({}, { defaultPoolSize: 2, maxPreparedStatements: 0 });
+    const { pool, bouncer } = setting;
+    expect(await pool.detectPooler()).toMatchObject({ name: 'pgbouncer', namedStatements: false });
+    expect(new Set(await pipelined(bouncer.url, named))).toContain('42P05');
+  });
+
+  test('F78 with max_prepared_statements it keeps them, as the verdict says', async ({ skip }) => {
+    const starting = behind({}, { defaultPoolSize: 2, maxPreparedStatements: 100 });
+    const older = await starting.then(
+      () => undefined,
+      (error: Error) => error.message,
+    );
+    if (older?.includes('1.21 is the first that does')) skip(older);
+    await using setting = await starting;
+    const { pool, bouncer } = setting;
+    expect(await pool.detectPooler()).toMatchObject({ name: 'pgbouncer', namedStatements: true });
+    expect([...new Set(await pipelined(bouncer.url, named))]).toEqual(['its own']);
+  });
+});
