@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import type { FaultMatrix } from '../faults/matrix.ts';
 import type { ResultFile } from '../results/result_file.ts';
 
 /** The program as users start it: the build. */
@@ -66,6 +67,8 @@ test.each([
   [['run', '--rounds', '3'], '--rounds is for target scenarios'],
   [['compare', 'a.json'], 'compare wants two'],
   [['report', 'package.json'], 'is not a result of fynlo-bench'],
+  [['faults', 'F99'], 'Unknown fault "F99"'],
+  [['faults', 'F01', '--subjects', 'pg.Pol'], 'Unknown subject "pg.Pol", did you mean "pg.Pool"?'],
 ])(
   'fynlo-bench %j ends with 2 and one line that says what would be right',
   async (args, message) => {
@@ -226,6 +229,21 @@ test('fynlo-bench run, interrupted, writes a marked partial result, leaves no pr
   // The keepers end the servers when the pipe to us closes: within a moment, not at once.
   await until(async () => started.every((pid) => !isAlive(pid)));
 }, 90_000);
+
+test('fynlo-bench faults writes the matrix as JSON and Markdown, and what other pools fail does not fail it', async () => {
+  const out = join(folder, 'faults');
+  const args = ['faults', 'F61', '--subjects', 'fynlo,generic-pool,knex', '--format', 'json'];
+  const { code, out: printed } = await run([...args, '--out', out], servers());
+  const matrix = JSON.parse(printed) as FaultMatrix;
+  expect(matrix.cells.map(({ subject, verdict }) => [subject, verdict])).toEqual([
+    ['fynlo', 'pass'],
+    ['knex', 'fail'],
+    ['generic-pool', 'pass'],
+  ]);
+  expect(code).toBe(0);
+  expect(JSON.parse(await readFile(join(out, 'faults.json'), 'utf8'))).toEqual(matrix);
+  expect(await readFile(join(out, 'faults.md'), 'utf8')).toContain('| [F61](#f61) |');
+}, 60_000);
 
 async function childrenOf(pid: number | undefined): Promise<number[]> {
   const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');

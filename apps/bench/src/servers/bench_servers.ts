@@ -51,7 +51,7 @@ function value<T>(result: PromiseSettledResult<T>): T {
   throw new EnvironmentError(cause.message, { cause });
 }
 
-async function lookAtPostgres({ url, source }: RunningPostgres): Promise<ServerEnvironment> {
+export async function lookAtPostgres({ url, source }: RunningPostgres): Promise<ServerEnvironment> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   client.on('error', () => {});
   try {

@@ -1,0 +1,66 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerOf } from './error_causes.ts';
+import { atMost, exactly, type Fault } from './fault.ts';
+import type { TrackedPool } from './tracked_pool.ts';
+
+const WARM = 5;
+
+export const spike: Fault = {
+  id: 'F42',
+  name: 'spike',
+  happens:
+    '50 callers of 2 ms each at once, 5 connections are warm, a connect takes 150 ms (HikariCP’s spike)',
+  must: 'use the warm ones again and again rather than open 45 more',
+  criteria: [
+    atMost('totalMs', 40, 'ms', 'last of 50 answered after'),
+    atMost('connects', 7 - WARM, '', 'further connects begun'),
+  ],
+  async run(bench) {
+    const { proxy, url } = await bench.proxy(await bench.database());
+    const pool = await bench.open({ databaseUrl: url, max: 50, acquireTimeoutMs: 10_000 });
+    await hold(pool, WARM, 100);
+    // A pool learns what a statement costs from the ones before; every service has had some.
+    for (let i = 0; i < 20; i++) await pool.using(({ query }) => query('select pg_sleep(0.002)'));
+    proxy.set('delay', { delayMs: 20, existing: false });
+    const from = performance.now();
+    await Promise.all(
+      Array.from({ length: 50 }, () => pool.using(({ query }) => query('select pg_sleep(0.002)'))),
+    );
+    const totalMs = performance.now() - from;
+    // Connects that nobody waited for in the end still count.
+    await sleep(500);
+    return { totalMs, connects: bench.sockets.attempts(proxy.port, from) };
+  },
+};
+
+export const slowBurst: Fault = {
+  id: 'F43',
+  name: 'slow-burst',
+  happens:
+    '20 callers at once on a cold pool, a connect takes 1 s, they have 15 s (brianc/node-postgres#1896)',
+  must: 'serve every one',
+  criteria: [
+    exactly('errors', 0, 'callers told an error'),
+    atMost('totalMs', 15_000, 'ms', 'last served after'),
+  ],
+  async run(bench) {
+    const { proxy, url } = await bench.proxy(await bench.database());
+    proxy.set('delay', { delayMs: 125 });
+    const pool = await bench.open({ databaseUrl: url, max: 10, acquireTimeoutMs: 15_000 });
+    const from = performance.now();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, () => answerOf(pool.query('select 1'))),
+    );
+    return {
+      errors: answers.filter(({ error }) => error !== undefined).length,
+      totalMs: performance.now() - from,
+    };
+  },
+};
+
+/** Opens connections by needing them at once. */
+async function hold(pool: TrackedPool, count: number, ms: number): Promise<void> {
+  const clients = await Promise.all(Array.from({ length: count }, () => pool.acquire()));
+  await sleep(ms);
+  for (const client of clients) await client.release();
+}

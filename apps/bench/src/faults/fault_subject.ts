@@ -1,0 +1,60 @@
+import type { Client } from 'pg';
+
+export type Row = Readonly<Record<string, unknown>>;
+
+/** A connection that is lent. */
+export interface FaultClient {
+  query(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** The pg Client below; undefined where there is none. */
+  readonly pg?: Client;
+  /** Gives it back as the library's documentation shows it: as broken, after a query that failed with its connection. */
+  release(): unknown;
+  /** Gives it back to be closed; undefined where the library has no such call. */
+  destroy?(): unknown;
+}
+
+/** What every pool under test can do, in its own best documented way. */
+export interface FaultPool {
+  query(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  acquire(): Promise<FaultClient>;
+  /** Connections that it believes to have; undefined where the library does not tell. */
+  size?(): number;
+  /** A statement that the server is to prepare once a connection. */
+  prepared?(text: string, values: readonly unknown[]): Promise<readonly Row[]>;
+  /** A statement that is stopped on the server after so long. */
+  stoppedAfter?(text: string, ms: number): Promise<readonly Row[]>;
+  /** Lends, and takes back to the pool, a client of another pool. */
+  takeBack?(foreign: FaultClient): unknown;
+  /** What it does not keep of its own promises about states and counts, in words. */
+  violations?(): readonly string[];
+  end(): Promise<unknown>;
+  /** An end that does not wait longer than this for what is lent. */
+  endWithin?(graceMs: number): Promise<unknown>;
+}
+
+export interface FaultPoolOptions {
+  readonly databaseUrl: string;
+  readonly max: number;
+  /** How long an acquire may wait, ms. */
+  readonly acquireTimeoutMs: number;
+  /** How long a connect may take, ms. @default acquireTimeoutMs */
+  readonly connectTimeoutMs?: number;
+  /** Whether the server must speak TLS. @default false */
+  readonly tls?: boolean;
+  /** Awaited for each new connection before its first use. */
+  readonly onConnect?: (query: FaultClient['query']) => Promise<void>;
+  /** Whether the pool's and its clients' `error` events are listened to, as the documentation asks for. @default true */
+  readonly listens?: boolean;
+  /** Whether checks are on that are meant for development. @default false */
+  readonly development?: boolean;
+}
+
+/** A pool library at its best documented settings; loaded when a pool is opened, not before. */
+export interface FaultSubject {
+  readonly name: string;
+  /** As the matrix states them. */
+  readonly settings: string;
+  /** Whether an acquire has a deadline: the oracle holds it to it. */
+  readonly keepsDeadlines: boolean;
+  open(options: FaultPoolOptions): Promise<FaultPool>;
+}

@@ -1,0 +1,54 @@
+import type { Client, Pool, PoolClient } from 'pg';
+import type { FaultClient, FaultPool, FaultPoolOptions } from '../fault_subject.ts';
+
+/** A pg Client as a case uses it. `giveBack` is told the error that broke it, if one did. */
+export function clientOf(
+  client: Client,
+  giveBack: (broken: Error | undefined) => unknown,
+): FaultClient {
+  let broken: Error | undefined;
+  return {
+    pg: client,
+    async query(text, values) {
+      try {
+        return (await client.query(text, values as unknown[])).rows;
+      } catch (error) {
+        if (isConnectionError(error)) broken = error as Error;
+        throw error;
+      }
+    },
+    release: () => giveBack(broken),
+    destroy: () => giveBack(new Error('destroyed by its user')),
+  };
+}
+
+/** A pg.Pool, or a stand-in for one. */
+export function poolOf(pool: Pool, options: FaultPoolOptions): FaultPool {
+  if (options.listens !== false) pool.on('error', () => undefined);
+  const lent = (client: PoolClient): FaultClient =>
+    clientOf(client as unknown as Client, (broken) => client.release(broken));
+  return {
+    query: async (text, values) => (await pool.query(text, values as unknown[])).rows,
+    acquire: async () => lent(await pool.connect()),
+    size: () => pool.totalCount,
+    prepared: async (text, values) =>
+      (await pool.query({ name: text.slice(0, 40), text, values: [...values] })).rows,
+    end: () => pool.end(),
+  };
+}
+
+export function clientOptions(options: FaultPoolOptions): {
+  connectionString: string;
+  ssl?: { rejectUnauthorized: boolean };
+} {
+  return {
+    connectionString: options.databaseUrl,
+    ...(options.tls === true ? { ssl: { rejectUnauthorized: false } } : {}),
+  };
+}
+
+/** A server's answer has a five-character SQLSTATE; anything else happened to the connection, and so did 57P01. */
+function isConnectionError(error: unknown): boolean {
+  const code = (error as { code?: unknown } | undefined)?.code;
+  return typeof code !== 'string' || !/^[0-9A-Z]{5}$/.test(code) || code.startsWith('57P');
+}

@@ -1,0 +1,49 @@
+import { NotApplicableError } from '../fault.ts';
+import type { FaultSubject } from '../fault_subject.ts';
+
+export const postgresJs: FaultSubject = {
+  name: 'postgres.js',
+  settings:
+    'max and connect_timeout as the case says, otherwise its defaults (pipelining, prepared statements); a checkout is sql.reserve(). It has no deadline for acquires',
+  keepsDeadlines: false,
+  async open(options) {
+    const { default: postgres } = await import('postgres');
+    if (options.onConnect !== undefined) {
+      throw new NotApplicableError('it has no hook that is awaited for a new connection');
+    }
+    const sql = postgres(options.databaseUrl, {
+      max: options.max,
+      connect_timeout: (options.connectTimeoutMs ?? options.acquireTimeoutMs) / 1_000,
+      onnotice: () => undefined,
+      ...(options.tls === true ? { ssl: 'require' } : {}),
+    });
+    const plain = (values: readonly unknown[] | undefined): never[] => (values ?? []) as never[];
+    return {
+      query: (text, values) => sql.unsafe(text, plain(values)),
+      async acquire() {
+        const reserved = await sql.reserve();
+        return {
+          query: (text, values) => reserved.unsafe(text, plain(values)),
+          release: () => reserved.release(),
+        };
+      },
+      prepared: (text, values) => sql.unsafe(text, plain(values), { prepare: true }),
+      stoppedAfter(text, ms) {
+        const query = sql.unsafe(text);
+        const timer = setTimeout(() => query.cancel(), ms);
+        return query.then(
+          (rows) => {
+            clearTimeout(timer);
+            return rows;
+          },
+          (error) => {
+            clearTimeout(timer);
+            throw error;
+          },
+        );
+      },
+      end: () => sql.end(),
+      endWithin: (graceMs) => sql.end({ timeout: graceMs / 1_000 }),
+    };
+  },
+};
