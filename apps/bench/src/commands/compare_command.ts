@@ -13,6 +13,7 @@ import { readResultFile } from '../results/result_file.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import { startBenchServers } from '../servers/bench_servers.ts';
 import { Progress } from '../terminal/progress.ts';
+import { chosenSubjects, loadFlags, paramsFor } from './load_flags.ts';
 
 const flags = {
   rounds: wholeNumberFlag(
@@ -21,6 +22,7 @@ const flags = {
     'rounds of each build (default 10; git refs only)',
     'n',
   ),
+  ...loadFlags,
   seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
   format: choiceFlag(['pretty', 'json'], 'how to print (default pretty)'),
 };
@@ -34,8 +36,10 @@ export const compareCommand: Command<typeof flags> = {
   examples: [
     'fynlo-bench compare before.json after.json    two runs; exit 98 when one number is worse',
     'fynlo-bench compare main . P6 P7              the working tree against main, interleaved',
+    'fynlo-bench compare v1.2.0 . P10 -d 1 -n 20   many short rounds',
   ],
-  async run(positionals, { rounds = 10, seed = 1, format = 'pretty' }, { terminal, signal }) {
+  async run(positionals, flags, { terminal, signal }) {
+    const { rounds = 10, seed = 1, format = 'pretty' } = flags;
     const [a, b, ...names] = positionals;
     if (a === undefined || b === undefined) {
       throw new UsageError('compare wants two: fynlo-bench compare A B (result files or git refs)');
@@ -62,6 +66,11 @@ export const compareCommand: Command<typeof flags> = {
       });
       if (scenarios.length === 0)
         throw new UsageError('Say which scenarios, e.g. fynlo-bench compare main . P6 P7');
+      const chosen = scenarios.map((scenario) => ({
+        scenario,
+        params: paramsFor(scenario, flags),
+      }));
+      const only = chosenSubjects(flags, scenarios);
       const progress = new Progress(terminal);
       progress.update('builds', `${a} and ${b}`);
       await using first = await buildOf(a, signal);
@@ -72,7 +81,8 @@ export const compareCommand: Command<typeof flags> = {
       });
       changes = await compareBuilds({
         builds: [first, second],
-        scenarios,
+        scenarios: chosen,
+        only,
         rounds,
         seed,
         databaseUrl: servers.postgres.url,

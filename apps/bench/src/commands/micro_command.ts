@@ -9,11 +9,10 @@ import type { MicroSuite } from '../micro/micro_suite.ts';
 import { MICRO_SUITES } from '../micro/suites.ts';
 import { number } from '../report/number.ts';
 import { textTable } from '../report/table.ts';
-import { mannWhitney } from '../statistics/mann_whitney.ts';
+import { isSignificant, mannWhitney } from '../statistics/mann_whitney.ts';
 import { median, medianInterval } from '../statistics/median.ts';
 import { Progress } from '../terminal/progress.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { isSignificant } from '../verdict/verdict.ts';
 
 const flags = {
   processes: wholeNumberFlag('N', { min: 1, max: 50 }, 'fresh processes a suite (default 5)', 'n'),

@@ -1,5 +1,5 @@
 import { METRICS, type MetricName } from '../measure/metric.ts';
-import { mannWhitney } from '../statistics/mann_whitney.ts';
+import { isSignificant, mannWhitney, smallestPValue } from '../statistics/mann_whitney.ts';
 import { median } from '../statistics/median.ts';
 import { keyOf, type SampledCriterion } from './samples.ts';
 
@@ -22,7 +22,6 @@ export interface Change {
 
 /** Within one machine and hour, a smaller change than this is not worth a word, however surely it is there. */
 const SMALLEST_CHANGE = 0.03;
-const ALPHA = 0.05;
 
 /**
  * Compares two runs number by number: every criterion that both measured. A difference counts when it is at least
@@ -83,19 +82,12 @@ function verdictOf(
   comparisons: number,
   smallestChange: number,
 ): Change['verdict'] {
-  if (pValue > ALPHA || Math.abs(change) < smallestChange) {
-    const possible = smallestP(item.a.length, item.b.length) * comparisons <= ALPHA;
+  if (!isSignificant(pValue) || Math.abs(change) < smallestChange) {
+    const possible = isSignificant(smallestPValue(item.a.length, item.b.length) * comparisons);
     return possible || item.a.every((value) => item.b.includes(value)) ? 'same' : 'too-few-rounds';
   }
   const improved = METRICS[item.metric].better === 'higher' ? change > 0 : change < 0;
   return improved ? 'better' : 'worse';
-}
-
-/** What fully separated samples of these sizes would give. */
-function smallestP(n: number, m: number): number {
-  let arrangements = 1;
-  for (let i = 1; i <= n; i++) arrangements = (arrangements * (m + i)) / i;
-  return 2 / arrangements;
 }
 
 export function hasRegression(changes: readonly Change[]): boolean {

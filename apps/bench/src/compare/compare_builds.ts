@@ -1,14 +1,16 @@
 import type { MetricName, Metrics } from '../measure/metric.ts';
 import { roundOrder } from '../rounds/round_order.ts';
 import { runRound } from '../rounds/round_runner.ts';
-import type { Scenario, Subject } from '../scenario/scenario.ts';
+import type { Params, Scenario, Subject } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { type Change, decide, type RawChange } from './compare.ts';
 import type { Build } from './git_build.ts';
 
 export interface BuildComparison {
   readonly builds: readonly [Build, Build];
-  readonly scenarios: readonly Scenario[];
+  readonly scenarios: readonly { readonly scenario: Scenario; readonly params: Params }[];
+  /** Only these subjects; all that a criterion is about when empty. */
+  readonly only: readonly string[];
   readonly rounds: number;
   readonly seed: number;
   readonly databaseUrl: string;
@@ -23,10 +25,12 @@ export interface BuildComparison {
  */
 export async function compareBuilds(comparison: BuildComparison): Promise<Change[]> {
   const raw: RawChange[] = [];
-  for (const scenario of comparison.scenarios) {
+  const { only } = comparison;
+  for (const { scenario, params } of comparison.scenarios) {
     const ours = new Set(scenario.criteria.map(({ subject }) => subject));
-    for (const subject of scenario.subjects.filter(({ name }) => ours.has(name))) {
-      raw.push(...(await compareSubject(comparison, scenario, subject)));
+    for (const subject of scenario.subjects) {
+      if (!ours.has(subject.name) || (only.length > 0 && !only.includes(subject.name))) continue;
+      raw.push(...(await compareSubject(comparison, scenario, params, subject)));
     }
   }
   return decide(raw);
@@ -35,6 +39,7 @@ export async function compareBuilds(comparison: BuildComparison): Promise<Change
 async function compareSubject(
   comparison: BuildComparison,
   scenario: Scenario,
+  params: Params,
   subject: Subject,
 ): Promise<RawChange[]> {
   const { builds, rounds, seed, databaseUrl, redisUrl, signal } = comparison;
@@ -43,7 +48,7 @@ async function compareSubject(
   const found = new Map<Build, Metrics[]>(builds.map((build) => [build, []]));
   const order = roundOrder(builds, rounds);
   for (const [position, { round, subject: build }] of order.entries()) {
-    const context = { databaseUrl, redisUrl, params: scenario.params, seed: seed + round };
+    const context = { databaseUrl, redisUrl, params, seed: seed + round };
     const { metrics } = await runRound(scenario, subject, context, signal, build.roundProcess);
     found.get(build)?.push(metrics);
     comparison.onRound?.(scenario, subject, build, position + 1, order.length);

@@ -3,6 +3,8 @@ export interface MetricInfo {
   readonly unit: string;
   readonly better: 'higher' | 'lower';
   readonly meaning: string;
+  /** A count or a size that does not depend on how fast the host is. */
+  readonly exact?: true;
 }
 
 const metrics = {
@@ -50,12 +52,22 @@ const metrics = {
   connectionsUsed: { unit: '', better: 'lower', meaning: 'connections in use, time-weighted mean' },
   errors: { unit: '', better: 'lower', meaning: 'operations that failed' },
   hung: { unit: '', better: 'lower', meaning: 'callers never answered' },
-  hitRatio: { unit: '', better: 'higher', meaning: 'hits / requests' },
+  hitRatio: { unit: '', better: 'higher', meaning: 'hits / requests', exact: true },
   loads: { unit: '', better: 'lower', meaning: 'runs of the loader' },
-  falseAlarms: { unit: '', better: 'lower', meaning: 'alarms about a healthy load' },
-  recall: { unit: '', better: 'higher', meaning: 'leaks found / leaks injected' },
-  recallInOneHour: { unit: '', better: 'higher', meaning: 'leaks found within an hour / all' },
-  recallInTwoHours: { unit: '', better: 'higher', meaning: 'leaks found within two hours / all' },
+  falseAlarms: { unit: '', better: 'lower', meaning: 'alarms about a healthy load', exact: true },
+  recall: { unit: '', better: 'higher', meaning: 'leaks found / leaks injected', exact: true },
+  recallInOneHour: {
+    unit: '',
+    better: 'higher',
+    meaning: 'leaks found within an hour / all',
+    exact: true,
+  },
+  recallInTwoHours: {
+    unit: '',
+    better: 'higher',
+    meaning: 'leaks found within two hours / all',
+    exact: true,
+  },
   reclaimedRatio: { unit: '', better: 'higher', meaning: 'connections served again / leaked' },
   busyCpuPercent: { unit: '%', better: 'lower', meaning: 'CPU added to a process that is busy' },
   idleCpuPercent: { unit: '%', better: 'lower', meaning: 'CPU of an idle process, of one core' },
@@ -65,8 +77,8 @@ const metrics = {
   countedRatio: { unit: '', better: 'higher', meaning: 'events counted / events there were' },
   firstLineMs: { unit: 'ms', better: 'lower', meaning: 'time until the first line of progress' },
   seconds: { unit: 's', better: 'lower', meaning: 'duration of a whole command' },
-  bytes: { unit: 'B', better: 'lower', meaning: 'size' },
-  dependencies: { unit: '', better: 'lower', meaning: 'runtime dependencies' },
+  bytes: { unit: 'B', better: 'lower', meaning: 'size', exact: true },
+  dependencies: { unit: '', better: 'lower', meaning: 'runtime dependencies', exact: true },
   directionChanges: { unit: '', better: 'lower', meaning: 'changes of scaling direction' },
 } as const satisfies Record<string, MetricInfo>;
 

@@ -1,6 +1,7 @@
 import { METRICS, type MetricName } from '../measure/metric.ts';
 import type { ResultFile, ScenarioResult, SubjectResult } from '../results/result_file.ts';
 import type { Criterion } from '../scenario/scenario.ts';
+import { isSignificant, smallestPValue } from '../statistics/mann_whitney.ts';
 import { median } from '../statistics/median.ts';
 import type { CriterionVerdict, VerdictKind } from '../verdict/verdict.ts';
 import { number, ratio, withUnit } from './number.ts';
@@ -90,12 +91,13 @@ export function criterionText({ criterion }: CriterionVerdict): string {
 
 /** `1.07x [1.04, 1.09]  p 0.008` */
 export function measuredText(verdict: CriterionVerdict): string {
-  const { criterion, measured, low, high, pValue } = verdict;
+  const { criterion, measured, low, high, pValue, samples } = verdict;
   if (measured === undefined) return '-';
   const one = criterion.peer === undefined ? withUnit(criterion.metric, measured) : ratio(measured);
-  const spread = verdict.samples > 1 ? ` [${number(low)}, ${number(high)}]` : '';
-  // benchstat's sign: this difference may be chance.
-  const chance = pValue !== undefined && pValue > 0.05 ? ' ~' : '';
+  const spread = samples > 1 ? ` [${number(low)}, ${number(high)}]` : '';
+  // benchstat's sign: this difference may be chance. So few rounds that no test could tell carry no sign.
+  const testable = isSignificant(smallestPValue(samples, samples));
+  const chance = pValue !== undefined && testable && !isSignificant(pValue) ? ' ~' : '';
   return `${one}${spread}${chance}`;
 }
 

@@ -11,6 +11,20 @@ export function mannWhitney(a: readonly number[], b: readonly number[]): number 
   return approximate(u, a.length, b.length, tieTerm);
 }
 
+const SIGNIFICANT = 0.05;
+
+/** Whether a difference is taken for more than chance. */
+export function isSignificant(pValue: number): boolean {
+  return pValue <= SIGNIFICANT;
+}
+
+/** The p-value of fully separated samples of these sizes: where it is not significant, no difference can be. */
+export function smallestPValue(n: number, m: number): number {
+  let arrangements = 1;
+  for (let i = 1; i <= n; i++) arrangements = (arrangements * (m + i)) / i;
+  return 2 / arrangements;
+}
+
 function rank(a: readonly number[], b: readonly number[]) {
   const all = [
     ...a.map((value) => ({ value, ofA: true })),

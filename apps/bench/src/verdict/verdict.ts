@@ -1,4 +1,4 @@
-import type { MetricName, Metrics } from '../measure/metric.ts';
+import { METRICS, type MetricName, type Metrics } from '../measure/metric.ts';
 import type { Criterion } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { median, medianInterval } from '../statistics/median.ts';
@@ -29,12 +29,11 @@ export type RoundsBySubject = ReadonlyMap<
   readonly { readonly round: number; readonly metrics: Metrics }[]
 >;
 
-const SIGNIFICANT = 0.05;
-
 /**
  * Holds one criterion against the rounds. Ratios are taken round by round, since the two subjects of a round ran next
  * to each other; their median decides. It is a pass when the median meets the bound, a fail when the whole interval
- * of the median misses it, and inconclusive between the two, or when `saturated` says the host was not measuring us.
+ * of the median misses it, and inconclusive between the two, or when `saturated` says the host was not measuring us
+ * (which changes no count of what is the same on any host).
  */
 export function judge(
   criterion: Criterion,
@@ -78,7 +77,9 @@ function judgeValues(
       reason: 'the ratio is not a number (the peer measured 0)',
     };
   }
-  if (saturated !== undefined) return { ...base, verdict: 'inconclusive', reason: saturated };
+  const { exact } = METRICS[criterion.metric];
+  if (saturated !== undefined && exact !== true)
+    return { ...base, verdict: 'inconclusive', reason: saturated };
   if (meets(measured, criterion)) return { ...base, verdict: 'pass' };
   if (meets(low, criterion) || meets(high, criterion)) {
     return {
@@ -94,11 +95,6 @@ function meets(value: number, { op, bound }: Pick<Criterion, 'op' | 'bound'>): b
   if (op === '<=') return value <= bound;
   if (op === '>=') return value >= bound;
   return value === bound;
-}
-
-/** Whether a peer's difference is more than chance, by the same test. */
-export function isSignificant(pValue: number): boolean {
-  return pValue <= SIGNIFICANT;
 }
 
 /** The verdict of a row: its worst criterion. */
