@@ -66,6 +66,8 @@ test.each([
   [['run', 'scaling', 'P6'], 'run them one after the other'],
   [['run', '--rounds', '3'], '--rounds is for target scenarios'],
   [['compare', 'a.json'], 'compare wants two'],
+  [['doctor', 'postgres://x'], 'doctor takes no arguments'],
+  [['micro', 'histogram'], 'Unknown suite "histogram"'],
   [['report', 'package.json'], 'is not a result of fynlo-bench'],
   [['faults', 'F99'], 'Unknown fault "F99"'],
   [['faults', 'F01', '--subjects', 'pg.Pol'], 'Unknown subject "pg.Pol", did you mean "pg.Pool"?'],
@@ -115,6 +117,19 @@ test('fynlo-bench with a server that allows too few connections ends with 3 and 
   expect(ended.code).toBe(3);
   expect(ended.err).toContain('max_connections');
 });
+
+test.each([
+  [['--max', '10'], 0, 'in order'],
+  [['--max', '100', '--instances', '20'], 3, 'The service may open 2000 connections'],
+  [['--max', '10', '--format', 'json'], 0, '"level": "ok"'],
+])(
+  'fynlo-bench doctor %j ends with %i and prints its findings on stdout',
+  async (args, wanted, text) => {
+    const { code, out, err } = await run(['doctor', ...args], servers());
+    expect({ code, err }).toEqual({ code: wanted, err: '' });
+    expect(out).toContain(text);
+  },
+);
 
 test('fynlo-bench --help and list tell what there is', async () => {
   const help = await run(['run', '--help']);

@@ -1,7 +1,9 @@
 import type { Command } from '../cli/command.ts';
+import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { examine, type Finding } from '../doctor/examine.ts';
+import type { Terminal } from '../terminal/terminal.ts';
 
 const flags = {
   max: wholeNumberFlag(
@@ -23,7 +25,9 @@ export const doctorCommand: Command<typeof flags> = {
     'DATABASE_URL=postgres://… REDIS_URL=redis://… fynlo-bench doctor --max 50 --instances 12',
     'fynlo-bench doctor --format json',
   ],
-  async run(_, { max = 10, instances = 1, format = 'pretty' }, { terminal, env }) {
+  async run(positionals, { max = 10, instances = 1, format = 'pretty' }, { terminal, env }) {
+    if (positionals.length > 0)
+      throw new UsageError(`doctor takes no arguments, got "${positionals[0]}"`);
     const findings = await examine({
       folder: process.cwd(),
       databaseUrl: env['DATABASE_URL'],
@@ -46,9 +50,22 @@ export const doctorCommand: Command<typeof flags> = {
           `${mark[level]} ${what}\n${remedy === undefined ? '' : `  ${colors.dim('→')} ${remedy}\n`}`,
         );
       }
+      out.write(`\n${tally(findings, colors)}\n`);
     }
     return findings.some(({ level }) => level === 'problem')
       ? ExitCode.unfitEnvironment
       : ExitCode.ok;
   },
 };
+
+function tally(findings: readonly Finding[], colors: Terminal['colors']): string {
+  const count = (level: Finding['level']): number =>
+    findings.filter((finding) => finding.level === level).length;
+  const parts = [
+    ...(count('problem') === 0 ? [] : [colors.red(`${count('problem')} to repair`)]),
+    ...(count('advice') === 0 ? [] : [colors.yellow(`${count('advice')} to consider`)]),
+    ...(count('unknown') === 0 ? [] : [`${count('unknown')} not looked at`]),
+    colors.green(`${count('ok')} in order`),
+  ];
+  return parts.join(', ');
+}

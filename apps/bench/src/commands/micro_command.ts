@@ -3,10 +3,11 @@ import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
-import type { MicroTiming } from '../micro/micro_process.ts';
+
 import { runMicroSuite } from '../micro/micro_runner.ts';
 import type { MicroSuite } from '../micro/micro_suite.ts';
 import { MICRO_SUITES } from '../micro/suites.ts';
+import type { MicroTiming } from '../micro/time_cases.ts';
 import { number } from '../report/number.ts';
 import { textTable } from '../report/table.ts';
 import { isSignificant, mannWhitney } from '../statistics/mann_whitney.ts';

@@ -72,7 +72,7 @@ export function limits(found: Limits, wanted: number | undefined): Finding[] {
   ];
   const tightest = bounds.reduce((a, b) => (b.allows < a.allows ? b : a));
   return [
-    ok(`PostgreSQL ${version}, ${found.used} connections open now`),
+    ok(`PostgreSQL ${version}, ${found.used} of ${max} connections in use`),
     wanted === undefined
       ? ok(`${tightest.what} allows ${tightest.allows}, which the pooler opens`)
       : wanted <= tightest.allows

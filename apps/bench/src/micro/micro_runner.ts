@@ -1,8 +1,9 @@
 import { fork } from 'node:child_process';
 import { createRequire } from 'node:module';
 import { seededRandom } from '@fynlo/orchestrator/measurement';
-import type { MicroOrder, MicroReply, MicroTiming } from './micro_process.ts';
+import type { MicroOrder, MicroReply } from './micro_process.ts';
 import type { MicroSuite } from './micro_suite.ts';
+import type { MicroTiming } from './time_cases.ts';
 
 export interface MicroRun {
   readonly processes: number;

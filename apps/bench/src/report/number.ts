@@ -14,7 +14,8 @@ export function number(value: number | undefined): string {
 export function withUnit(metric: MetricName, value: number | undefined): string {
   const { unit } = METRICS[metric];
   const text = number(value);
-  return unit === '' || text === '-' ? text : unit === '/s' ? `${text}/s` : `${text} ${unit}`;
+  if (unit === '' || text === '-') return text;
+  return unit === '/s' || unit === 'x' ? `${text}${unit}` : `${text} ${unit}`;
 }
 
 export function ratio(value: number | undefined): string {

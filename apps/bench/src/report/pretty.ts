@@ -1,7 +1,7 @@
 import type { EarlierRun, ResultFile, ScenarioResult } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { number } from './number.ts';
-import { MARKS, measuredText, reasonText, shortName, subjectTable, wantedText } from './rows.ts';
+import { MARKS, measuredParts, reasonText, shortName, subjectTable, wantedText } from './rows.ts';
 import { textTable, visibleLength } from './table.ts';
 import { verdictPaint } from './verdict_lines.ts';
 
@@ -30,7 +30,8 @@ export function prettyScenario(
     ...scenario.criteria.map((judged) => {
       const { criterion, verdict } = judged;
       const what = `${several ? `${criterion.subject} ` : ''}${shortName(criterion.metric)}`;
-      return `${INDENT}${paint(verdict, MARKS[verdict])} ${what} ${colors.bold(measuredText(judged))}, wanted ${wantedText(criterion)}`;
+      const { value, spread } = measuredParts(judged);
+      return `${INDENT}${paint(verdict, MARKS[verdict])} ${what} ${colors.bold(value)}${colors.dim(spread === '' ? '' : ` ${spread}`)}, wanted ${wantedText(criterion)}`;
     }),
     ...(reason === '' ? [] : wrapped(reason)),
     ...scenario.subjects.flatMap(({ name, settings, notBuilt }) =>

@@ -89,16 +89,26 @@ export function criterionText({ criterion }: CriterionVerdict): string {
   return `${subject} ${METRICS[metric].meaning} ${wantedText(criterion)}`;
 }
 
-/** `1.07x [1.04, 1.09]  p 0.008` */
-export function measuredText(verdict: CriterionVerdict): string {
+/** The measured value, `1.07x`, and what is known of its spread, `[1.04, 1.09] ~`. */
+export function measuredParts(verdict: CriterionVerdict): { value: string; spread: string } {
   const { criterion, measured, low, high, pValue, samples } = verdict;
-  if (measured === undefined) return '-';
-  const one = criterion.peer === undefined ? withUnit(criterion.metric, measured) : ratio(measured);
-  const spread = samples > 1 ? ` [${number(low)}, ${number(high)}]` : '';
+  if (measured === undefined) return { value: '-', spread: '' };
   // benchstat's sign: this difference may be chance. So few rounds that no test could tell carry no sign.
   const testable = isSignificant(smallestPValue(samples, samples));
-  const chance = pValue !== undefined && testable && !isSignificant(pValue) ? ' ~' : '';
-  return `${one}${spread}${chance}`;
+  const chance = pValue !== undefined && testable && !isSignificant(pValue);
+  return {
+    value: criterion.peer === undefined ? withUnit(criterion.metric, measured) : ratio(measured),
+    spread: [
+      ...(samples > 1 && low !== high ? [`[${number(low)}, ${number(high)}]`] : []),
+      ...(chance ? ['~'] : []),
+    ].join(' '),
+  };
+}
+
+/** `1.07x [1.04, 1.09] ~` */
+export function measuredText(verdict: CriterionVerdict): string {
+  const { value, spread } = measuredParts(verdict);
+  return spread === '' ? value : `${value} ${spread}`;
 }
 
 export function reasonText(scenario: ScenarioResult): string {

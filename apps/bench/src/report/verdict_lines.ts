@@ -4,7 +4,7 @@ import type { ScenarioGroup } from '../scenario/scenario.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CriterionVerdict, VerdictKind } from '../verdict/verdict.ts';
 import { withUnit } from './number.ts';
-import { MARKS, measuredText, reasonText, shortName, tally, wantedText } from './rows.ts';
+import { MARKS, measuredParts, reasonText, shortName, tally, wantedText } from './rows.ts';
 import { type Column, textTable, visibleLength } from './table.ts';
 
 type Colors = Terminal['colors'];
@@ -21,7 +21,8 @@ const COLUMNS: readonly Column[] = [
   { title: '' },
   { title: 'target' },
   { title: 'number' },
-  { title: 'measured' },
+  { title: 'measured', align: 'right' },
+  { title: 'spread' },
   { title: 'wanted' },
   { title: 'peer', align: 'right' },
 ];
@@ -71,18 +72,19 @@ function scenarioRows(scenario: ScenarioResult, colors: Colors): string[][] {
   return scenario.criteria.map((verdict, i) => {
     const { criterion } = verdict;
     const kind = scenario.failure === undefined ? verdict.verdict : 'fail';
+    const { value, spread } = measuredParts(verdict);
     const measured =
       scenario.failure !== undefined
-        ? colors.red('broke')
+        ? [colors.red('broke'), '']
         : kind === 'not-built'
-          ? colors.dim('not built')
-          : colors.bold(measuredText(verdict));
+          ? [colors.dim('not built'), '']
+          : [colors.bold(value), colors.dim(spread)];
     return [
       paint(kind, MARKS[kind]),
       i === 0 ? scenario.id : '',
       i === 0 ? scenario.name : '',
       `${shortName(criterion.metric)}${several ? ` ${criterion.subject}` : ''}`,
-      measured,
+      ...measured,
       wantedText(criterion),
       peerText(verdict),
     ];

@@ -51,6 +51,12 @@ test('judge() without a peer holds the value itself against the bound', () => {
   expect(judge(loads, of(4)).verdict).toBe('fail');
 });
 
+test('judge() takes a count that is the same on any host from a busy one, too', () => {
+  const size: Criterion = { metric: 'bytes', subject: 'ours', op: '<=', bound: 10 };
+  const measured: RoundsBySubject = new Map([['ours', [{ round: 0, metrics: { bytes: 9 } }]]]);
+  expect(judge(size, measured, 'the host was busy').verdict).toBe('pass');
+});
+
 test('worst() lets one failed criterion fail the row, and nothing pass for lack of verdicts', () => {
   const criterion = ratio;
   expect(
