@@ -4,11 +4,20 @@
 import type pg from 'pg';
 import { insideOf } from './_pg_client_inside.ts';
 import { backendOf, type LookParts, lookAtPooler } from './_pg_pooler_look.ts';
-import { isMadeUp, judgeClaim, judgePooler, NOTHING } from './_pg_pooler_policy.ts';
+import {
+  isMadeUp,
+  judgeClaim,
+  judgePooler,
+  NOTHING,
+  type PoolerEvidence,
+} from './_pg_pooler_policy.ts';
 import type { PoolerClaim, PoolerVerdict } from './pg_pooler.ts';
 
 /** A server that does not answer a new connection in this time is down, which others find out. */
 const ASK_MS = 3_000;
+
+/** A pooler whose servers are all busy answered nothing: it is not burdened further for a while. */
+const ASK_AGAIN_MS = 2_000;
 
 export interface DetectorParts extends LookParts {
   /** What the options say; undefined: find it out. */
@@ -25,10 +34,12 @@ export interface DetectorParts extends LookParts {
 export class PoolerDetector {
   readonly #parts: DetectorParts;
   readonly #claimed: PoolerVerdict | undefined;
-  #met: { host?: string; port?: number; user?: string; told?: number | null } = {};
+  #met: PoolerEvidence = {};
   #verdict: PoolerVerdict;
   #asking: Promise<PoolerVerdict> | undefined;
   #generation = 0;
+  /** Until then nobody is asked again. */
+  #askAgainAt: number = Number.NEGATIVE_INFINITY;
 
   constructor(parts: DetectorParts) {
     this.#parts = parts;
@@ -48,7 +59,7 @@ export class PoolerDetector {
     const { processID: told, host, port, user } = insideOf(client);
     // One id that no server has is enough; a random one may look like a server's.
     if (this.#met.told != null && isMadeUp(this.#met.told)) return;
-    this.#met = { told: told ?? null, ...address(host, port, user) };
+    this.#met = { told, host, port, user };
     this.#verdict = judgePooler(this.#met);
   }
 
@@ -60,7 +71,8 @@ export class PoolerDetector {
    */
   settle(client?: pg.Client): Promise<PoolerVerdict> {
     const current = this.#generation === this.#parts.generation();
-    if (this.#claimed !== undefined || (this.#verdict.settled && current)) {
+    const isKnown = this.#claimed !== undefined || (this.#verdict.settled && current);
+    if (isKnown || this.#parts.clock.now() < this.#askAgainAt) {
       return Promise.resolve(this.#verdict);
     }
     this.#asking ??= this.#ask(client).finally(() => {
@@ -70,45 +82,35 @@ export class PoolerDetector {
   }
 
   async #ask(lent: pg.Client | undefined): Promise<PoolerVerdict> {
+    const { clock } = this.#parts;
     const generation = this.#parts.generation();
     const client = lent ?? this.#parts.newClient();
-    const timer =
-      lent === undefined
-        ? this.#parts.clock.setTimeout(() => {
-            insideOf(client).connection?.stream?.destroy?.();
-          }, ASK_MS)
-        : undefined;
+    let late = false;
+    const timer = clock.setTimeout(() => {
+      late = true;
+      // A lent one is its lender's to give up.
+      if (lent === undefined) insideOf(client).connection?.stream?.destroy?.();
+    }, ASK_MS);
     try {
       if (lent === undefined) {
         client.on('error', () => {});
         await client.connect();
       }
       const backend = await backendOf(client);
-      timer?.cancel();
       const { processID: told, host, port, user } = insideOf(client);
-      const seen = { told: told ?? null, backend, ...address(host, port, user) };
+      const seen = { told, backend, host, port, user };
       const verdict = judgePooler(seen);
       const closer = verdict.name === 'none' ? undefined : await lookAtPooler(this.#parts);
       this.#verdict = closer === undefined ? verdict : judgePooler({ ...seen, closer });
       this.#generation = generation;
+      late = !this.#verdict.settled;
     } catch {
       // The server cannot be asked; who needed the verdict goes on with what is presumed.
     } finally {
-      timer?.cancel();
+      timer.cancel();
+      if (late) this.#askAgainAt = clock.now() + ASK_AGAIN_MS;
       if (lent === undefined) await client.end().catch(() => {});
     }
     return this.#verdict;
   }
-}
-
-function address(
-  host: string | undefined,
-  port: number | undefined,
-  user: string | undefined,
-): { host?: string; port?: number; user?: string } {
-  return {
-    ...(host === undefined ? {} : { host }),
-    ...(port === undefined ? {} : { port }),
-    ...(user === undefined ? {} : { user }),
-  };
 }

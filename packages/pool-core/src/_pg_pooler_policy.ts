@@ -88,6 +88,11 @@ function nameOf({ host, port, user, closer }: PoolerEvidence): PoolerName {
   return 'unknown';
 }
 
+/** Whether a look came to its end. */
+function wasSeen(closer: PoolerLook | undefined): boolean {
+  return closer?.refusesTransactions === true || closer?.sharesBackends !== undefined;
+}
+
 function modeOf({ host, port, closer }: PoolerEvidence): PoolerMode | undefined {
   if (closer?.refusesTransactions === true) return 'statement';
   if (closer?.sharesBackends === true) return 'transaction';
@@ -124,13 +129,12 @@ const STATE_IT = 'if you know better, say so: pooler: { name, mode, pipelining, 
 /** The verdict on what was seen. */
 export function judgePooler(evidence: PoolerEvidence): PoolerVerdict {
   const { host, port, told, backend, closer } = evidence;
-  const settled = backend !== undefined;
+  const asked = backend !== undefined;
   const address = byAddress(host, port);
   if (backend !== undefined && backend <= 0 && address === undefined) {
     // CockroachDB: every backend is -1.
     return {
       ...NOTHING,
-      settled,
       backendPids: false,
       reasons: ['The server has no process ids to ask about.'],
     };
@@ -138,12 +142,20 @@ export function judgePooler(evidence: PoolerEvidence): PoolerVerdict {
   const madeUp = told != null && isMadeUp(told);
   const differs = told != null && backend !== undefined && told !== backend;
   if (address === undefined && !madeUp && !differs) {
-    if (settled) return { ...NOTHING, settled };
+    if (asked) return NOTHING;
     const unasked = 'The server has not been asked yet whether a pooler stands in between.';
-    return { ...NOTHING, settled, pipelining: false, namedStatements: false, reasons: [unasked] };
+    return {
+      ...NOTHING,
+      settled: false,
+      pipelining: false,
+      namedStatements: false,
+      reasons: [unasked],
+    };
   }
   const name = nameOf(evidence);
   const mode = modeOf(evidence);
+  // A pooler whose servers are all busy lets nobody look: it has to be tried again.
+  const settled = asked && wasSeen(closer);
   const reasons = [
     differs || address === undefined
       ? `${sentence(`${LABEL[name]} stands in between${inMode(mode)}`)}: the client was told process ${told}, ${
@@ -152,11 +164,7 @@ export function judgePooler(evidence: PoolerEvidence): PoolerVerdict {
       : `${sentence(`${LABEL[name]} stands in between${inMode(mode)}`)}: its address says so.`,
   ];
   const renamed = closer?.statementName !== undefined && closer.statementName !== NAME_KEPT;
-  return judged(
-    { name, mode, settled, namedStatements: mode === 'session' || renamed },
-    reasons,
-    closer !== undefined,
-  );
+  return judged({ name, mode, settled, namedStatements: mode === 'session' || renamed }, reasons);
 }
 
 /** The verdict where the user says what is there; nobody is asked then. */
@@ -172,7 +180,6 @@ export function judgeClaim(claim: PoolerClaim): PoolerVerdict {
       namedStatements: claim.namedStatements ?? mode === 'session',
     },
     [`${sentence(`${label} stands in between${inMode(mode)}`)}, as the options say.`],
-    true,
   );
 }
 
@@ -196,13 +203,12 @@ function judged(
     readonly namedStatements: boolean;
   },
   reasons: string[],
-  looked: boolean,
 ): PoolerVerdict {
   const { name, mode, settled, namedStatements } = found;
   const sessionState = mode === 'session';
   const why = NOT_PIPELINED[name];
-  const pipelining = found.pipelining ?? (settled && looked && (sessionState || why === undefined));
-  if (!settled || !looked) reasons.push('It has not been looked at closely yet.');
+  const pipelining = found.pipelining ?? (settled && (sessionState || why === undefined));
+  if (!settled) reasons.push('It has not been looked at closely yet.');
   else {
     if (!pipelining)
       reasons.push(`Statements are not pipelined: ${why ?? 'as the options say'}; ${STATE_IT}.`);

@@ -82,7 +82,6 @@ describe('judgePooler()', () => {
     [{ sharesBackends: true }, 'transaction', false, false],
     [{ sharesBackends: false }, 'session', true, true],
     [{ refusesTransactions: true }, 'statement', false, false],
-    [{}, undefined, false, false],
   ])('of a look that saw %j the mode is %s', (seen, mode, sessionState, namedStatements) => {
     const closer = { statementName: NAME_KEPT, ...seen };
     const verdict = judgePooler({ ...BEHIND, closer });
@@ -90,6 +89,16 @@ describe('judgePooler()', () => {
     expect(verdict).toMatchObject({ name: 'unknown', sessionState, namedStatements });
     // One backend for each client: whatever it is, it passes on what it gets.
     expect(verdict.pipelining).toBe(mode === 'session');
+  });
+
+  test('a look that came to no end settles nothing, and allows nothing', () => {
+    for (const closer of [{}, { statementName: 'PGBOUNCER_1' }]) {
+      expect(judgePooler({ ...BEHIND, closer })).toMatchObject({
+        settled: false,
+        pipelining: false,
+        sessionState: false,
+      });
+    }
   });
 
   test("PgBouncer's own words tell it from others with made-up process ids, and it may be pipelined", () => {

@@ -94,6 +94,24 @@ describe('detectPooler()', () => {
     expect(await pool.detectPooler()).toMatchObject({ settled: true, name: 'pgbouncer' });
   });
 
+  test('a pooler whose servers are all busy lets nobody look: nothing is allowed then, and it is tried again', async () => {
+    await using setting = await behind({ max: 1 }, { defaultPoolSize: 1 });
+    const { pool } = setting;
+    const client = await pool.connect();
+    await client.query('begin');
+    const begun = performance.now();
+    const [one, other] = [await pool.detectPooler(), await pool.detectPooler()];
+    // Three seconds for the look, and room for a busy machine; the second call does not look.
+    expect(performance.now() - begun).toBeLessThan(5_500);
+    expect(one).toMatchObject({ settled: false, pipelining: false, sessionState: false });
+    expect(other).toBe(one);
+    await client.query('commit');
+    client.release();
+    await expect
+      .poll(() => pool.detectPooler(), { timeout: 10_000, interval: 500 })
+      .toMatchObject({ settled: true, name: 'pgbouncer', mode: 'transaction', pipelining: true });
+  });
+
   test('asks nobody where the options say it', async () => {
     await using pool = new Pool({
       connectionString: 'postgres://nobody@127.0.0.1:1/none',

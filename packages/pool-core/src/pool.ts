@@ -518,7 +518,7 @@ export class Pool
    * ```
    */
   detectPooler(): Promise<PoolerVerdict> {
-    return this.#pooler.settle();
+    return this.ending ? Promise.resolve(this.pooler) : this.#pooler.settle();
   }
   /** Every connection, the oldest first. */
   connections(): ConnectionInfo[] {
