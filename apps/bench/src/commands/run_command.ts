@@ -24,7 +24,10 @@ export const runFlags = {
     ...textFlag('EXPR', "a bound of one's own, e.g. 'P6.p99Ms<=5ms'"),
     multiple: true as const,
   },
-  baseline: textFlag('FILE', 'a baseline to compare with: ratios of an earlier run'),
+  baseline: textFlag(
+    'FILE',
+    'ratios to compare with (default: the committed ones, for rows of the same load), or none',
+  ),
   'write-baseline': textFlag('FILE', 'keep the ratios of this run as a baseline'),
   'fail-on': textFlag('LIST', 'what fails the run: threshold, regression, or both (default both)'),
   resume: textFlag(

@@ -4,6 +4,7 @@ import type { CommandContext } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
 import type { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
+import { changeMarkdown } from '../compare/change_table.ts';
 import { readEnvironment } from '../measure/environment.ts';
 import { ServerCounter } from '../measure/server_counts.ts';
 import { renderResult } from '../report/formats.ts';
@@ -13,7 +14,12 @@ import { number } from '../report/number.ts';
 import { environmentLines, prettyScenario } from '../report/pretty.ts';
 import { appendStepSummary } from '../report/step_summary.ts';
 import { verdictLines } from '../report/verdict_lines.ts';
-import { readBaseline, readCommittedBaseline, writeBaseline } from '../results/baseline.ts';
+import {
+  compareWithBaseline,
+  readBaseline,
+  readCommittedBaseline,
+  writeBaseline,
+} from '../results/baseline.ts';
 import { mergeResults } from '../results/merge_results.ts';
 import {
   type ResultFile,
@@ -31,7 +37,7 @@ import { Progress } from '../terminal/progress.ts';
 import { parseThreshold } from '../verdict/threshold.ts';
 import { chosenSubjects, paramsFor } from './load_flags.ts';
 import type { runFlags } from './run_command.ts';
-import { type Demands, targetExitCode } from './target_exit_code.ts';
+import { targetExitCode } from './target_exit_code.ts';
 
 type Flags = FlagValues<typeof runFlags>;
 
@@ -62,11 +68,9 @@ export async function runTargets(
   { terminal, signal }: CommandContext,
 ): Promise<ExitCode> {
   const asked = ids.flatMap((id) => scenarioById(id) ?? []);
-  const demands: Demands = {
-    thresholds: (flags.threshold ?? []).map((text) => parseThreshold(text, asked)),
-    baseline: await baselineFor(flags.baseline),
-    failOn: parseFailOn(flags['fail-on']),
-  };
+  const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, asked));
+  const baseline = await baselineFor(flags.baseline);
+  const failOn = parseFailOn(flags['fail-on']);
   const plan = asked.map((scenario) => ({
     scenario,
     params: paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']),
@@ -173,14 +177,17 @@ export async function runTargets(
   const newBaseline = flags['write-baseline'];
   if (newBaseline !== undefined && !result.partial) await writeBaseline(newBaseline, result);
   if (flags.html === true) await writeFile(htmlFileFor(file), htmlReport(result));
+  const changes = baseline === undefined ? [] : compareWithBaseline(baseline, result);
   await appendStepSummary(markdownReport(result));
+  if (changes.length > 0)
+    await appendStepSummary(`## Against the baseline\n\n${changeMarkdown(changes)}`);
 
   if (pretty) {
     stdout.write(`${verdictLines(result, terminal).join('\n')}\n\n`);
     stdout.write(`${environmentLines(result).map(colors.dim).join('\n')}\n`);
   } else stdout.write(`${renderResult(result, flags.format ?? 'json', terminal)}\n`);
   err.write(`Written: ${file}\n`);
-  return targetExitCode(result, demands, terminal);
+  return targetExitCode(result, { thresholds, changes, failOn }, terminal);
 }
 
 /** The server's own counts, where a scenario uses that server. */

@@ -1,8 +1,7 @@
 import { ExitCode } from '../cli/exit_code.ts';
 import { changeLines } from '../compare/change_table.ts';
-import { hasRegression } from '../compare/compare.ts';
+import { type Change, hasRegression } from '../compare/compare.ts';
 import { number } from '../report/number.ts';
-import { type Baseline, compareWithBaseline } from '../results/baseline.ts';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Threshold } from '../verdict/threshold.ts';
@@ -11,7 +10,8 @@ import { judge } from '../verdict/verdict.ts';
 /** What a result is held against, besides the criteria of its scenarios. */
 export interface Demands {
   readonly thresholds: readonly Threshold[];
-  readonly baseline: Baseline | undefined;
+  /** Against the baseline; none without one, or where it has none of the rows. */
+  readonly changes: readonly Change[];
   /** `threshold`, `regression` or both: what fails the run. */
   readonly failOn: ReadonlySet<string>;
 }
@@ -19,7 +19,7 @@ export interface Demands {
 /** Decides how a run of target scenarios ends, and says on stderr why. */
 export function targetExitCode(
   result: ResultFile,
-  { thresholds, baseline, failOn }: Demands,
+  { thresholds, changes, failOn }: Demands,
   { err, colors }: Terminal,
 ): ExitCode {
   if (result.partial) return ExitCode.interrupted;
@@ -30,14 +30,9 @@ export function targetExitCode(
 
   const missed = missedThresholds(thresholds, result.scenarios);
   for (const line of missed) err.write(`${colors.red('Threshold missed:')} ${line}\n`);
-  if (baseline !== undefined) {
-    const changes = compareWithBaseline(baseline, result);
-    if (changes.length > 0) {
-      err.write(`\nAgainst the baseline of ${baseline.startedAt.slice(0, 10)}:\n`);
-      err.write(`${changeLines(changes, colors).join('\n')}\n`);
-    }
-    if (failOn.has('regression') && hasRegression(changes)) return ExitCode.regression;
-  }
+  if (changes.length > 0)
+    err.write(`\nAgainst the baseline:\n${changeLines(changes, colors).join('\n')}\n`);
+  if (failOn.has('regression') && hasRegression(changes)) return ExitCode.regression;
   // A target that cannot be measured yet is not met.
   const failed = result.scenarios.some(
     ({ verdict }) => verdict === 'fail' || verdict === 'not-built',

@@ -23,6 +23,9 @@ export interface Change {
 /** Within one machine and hour, a smaller change than this is not worth a word, however surely it is there. */
 const SMALLEST_CHANGE = 0.03;
 
+/** Below which relative change a number stands, however surely it moved. */
+type SmallestChange = (criterion: Pick<Change, 'metric'>) => number;
+
 /**
  * Compares two runs number by number: every criterion that both measured. A difference counts when it is at least
  * `smallestChange` (3 %) and its corrected p is at most 0.05; where so few rounds could never show one, that is what is said instead of "same".
@@ -30,7 +33,7 @@ const SMALLEST_CHANGE = 0.03;
 export function compareSamples(
   before: readonly SampledCriterion[],
   after: readonly SampledCriterion[],
-  smallestChange: number = SMALLEST_CHANGE,
+  smallestChange: SmallestChange = () => SMALLEST_CHANGE,
 ): Change[] {
   const old = new Map(before.map((one) => [keyOf(one), one.samples]));
   const raw = after.flatMap(({ samples: b, ...criterion }): RawChange[] => {
@@ -48,7 +51,7 @@ export type RawChange = Omit<Change, 'verdict' | 'change' | 'before' | 'after' |
 /** Holm's step-down correction, then the verdicts. */
 export function decide(
   raw: readonly RawChange[],
-  smallestChange: number = SMALLEST_CHANGE,
+  smallestChange: SmallestChange = () => SMALLEST_CHANGE,
 ): Change[] {
   const byP = [...raw].sort((x, y) => x.pValue - y.pValue);
   const corrected = new Map<RawChange, number>();
@@ -80,9 +83,9 @@ function verdictOf(
   change: number,
   pValue: number,
   comparisons: number,
-  smallestChange: number,
+  smallestChange: SmallestChange,
 ): Change['verdict'] {
-  if (!isSignificant(pValue) || Math.abs(change) < smallestChange) {
+  if (!isSignificant(pValue) || Math.abs(change) < smallestChange(item)) {
     const possible = isSignificant(smallestPValue(item.a.length, item.b.length) * comparisons);
     return possible || item.a.every((value) => item.b.includes(value)) ? 'same' : 'too-few-rounds';
   }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { UsageError } from '../cli/errors.ts';
 import { type Change, compareSamples } from '../compare/compare.ts';
 import { comparableSamples, type SampledCriterion } from '../compare/samples.ts';
+import type { MetricName } from '../measure/metric.ts';
 import type { Params } from '../scenario/scenario.ts';
 import type { ResultFile } from './result_file.ts';
 
@@ -44,15 +45,22 @@ function loadOf({ callers, connections, ratePerSecond }: Params): Load {
   return { callers, connections, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
 }
 
-/** Ratios hold from machine to machine, but not to the last per cent. */
+/** Ratios hold from machine to machine, but not to the last per cent; tails hold least. */
 const SMALLEST_CHANGE = 0.1;
+const SMALLEST_CHANGE_OF_TAILS = 0.3;
+const TAILS: ReadonlySet<MetricName> = new Set(['p95Ms', 'p99Ms', 'maxMs', 'waitP99Ms']);
 
-/** Compares the rows that both have, measured under the same load; a ratio that moved by less than 10 % stands. */
+/**
+ * Compares the rows that both have, measured under the same load; a ratio that moved by less than 10 % (a tail's, by
+ * less than 30 %) stands.
+ */
 export function compareWithBaseline(baseline: Baseline, result: ResultFile): Change[] {
   const same = result.scenarios.filter(
     ({ id, params }) => JSON.stringify(baseline.loads[id]) === JSON.stringify(loadOf(params)),
   );
-  return compareSamples(baseline.ratios, comparableSamples({ scenarios: same }), SMALLEST_CHANGE);
+  return compareSamples(baseline.ratios, comparableSamples({ scenarios: same }), ({ metric }) =>
+    TAILS.has(metric) ? SMALLEST_CHANGE_OF_TAILS : SMALLEST_CHANGE,
+  );
 }
 
 /** The baseline that is committed beside this app; undefined where there is none. */
