@@ -27,7 +27,8 @@ export type LoadFlags = FlagValues<typeof loadFlags>;
 /**
  * A scenario's parameters, but for what the flags say.
  *
- * @param scale of the scenario's own times; those of the flags are taken as they are
+ * @param scale of the scenario's own duration; its warm-up is what compilers and controllers need, however short the
+ * measurement is, and the times of the flags are taken as they are
  */
 export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Params {
   if (flags.closed === true && flags.rate !== undefined)
@@ -37,7 +38,7 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
   return {
     callers: flags.callers ?? own.callers,
     connections: flags.connections ?? own.connections,
-    warmupMs: flags.warmup === undefined ? own.warmupMs * scale : flags.warmup * 1000,
+    warmupMs: flags.warmup === undefined ? own.warmupMs : flags.warmup * 1000,
     durationMs: flags.duration === undefined ? own.durationMs * scale : flags.duration * 1000,
     ...(rate === undefined ? {} : { ratePerSecond: rate }),
   };

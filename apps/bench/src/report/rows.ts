@@ -121,7 +121,8 @@ export function reasonText(scenario: ScenarioResult): string {
 
 /** What a bound asks for: `>= 1.05x pg.Pool`, `<= 2,000 ms`. */
 export function wantedText({ metric, peer, op, bound }: Criterion): string {
-  return `${op} ${peer === undefined ? withUnit(metric, bound) : `${number(bound)}x ${peer}`}`;
+  if (peer !== undefined) return `${op} ${number(bound, 4)}x ${peer}`;
+  return `${op} ${withUnit(metric, bound, 4)}`;
 }
 
 /** One row a scenario: target, measured, peer, verdict. Rows that are still to be measured are there as well. */
