@@ -53,6 +53,12 @@ const metrics = {
   errors: { unit: '', better: 'lower', meaning: 'operations that failed' },
   hung: { unit: '', better: 'lower', meaning: 'callers never answered' },
   hitRatio: { unit: '', better: 'higher', meaning: 'hits / requests', exact: true },
+  pointsUnderLru: {
+    unit: 'points',
+    better: 'lower',
+    meaning: 'hit ratio below that of LRU, worst row',
+    exact: true,
+  },
   loads: { unit: '', better: 'lower', meaning: 'runs of the loader' },
   falseAlarms: { unit: '', better: 'lower', meaning: 'alarms about a healthy load', exact: true },
   recall: { unit: '', better: 'higher', meaning: 'leaks found / leaks injected', exact: true },
