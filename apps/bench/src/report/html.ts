@@ -10,20 +10,27 @@ import {
   medianOf,
   reasonText,
   subjectTable,
+  tally,
   verdictTable,
 } from './rows.ts';
 import type { Column } from './table.ts';
 
-/** One page without a request to anywhere: verdicts, then each scenario with bars for its subjects. */
+/** One page without a request to anywhere: tally and verdicts, each scenario with bars for its subjects, the environment. */
 export function htmlReport(result: ResultFile): string {
-  const verdicts = verdictTable(result);
+  const { columns, rows } = verdictTable(result);
+  const counts = tally(result).map(([kind, text]) => `<span class="${kind}">${text}</span>`);
+  const partial = result.partial
+    ? ` <em>partial: ${result.pending.length} of ${rows.length} not measured</em>`
+    : '';
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>fynlo-bench ${escapeHtml(result.startedAt)}</title><style>${STYLE}</style></head><body>
-<h1>fynlo-bench${result.partial ? ' <em>partial: interrupted</em>' : ''}</h1>
-<p class="dim">${environmentLines(result).map(escapeHtml).join('<br>')}</p>
-${table(verdicts.columns, verdicts.rows, (row) => result.scenarios[row]?.verdict)}
+<h1>fynlo-bench, ${escapeHtml(result.startedAt.slice(0, 10))}</h1>
+<p>${rows.length} targets: ${counts.join(', ')}${partial}</p>
+${table(columns, rows, (row) => result.scenarios[row])}
 ${result.scenarios.map(scenarioSection).join('\n')}
+<h2>Environment</h2>
+<p class="dim">${environmentLines(result).map(escapeHtml).join('<br>')}</p>
 </body></html>
 `;
 }
@@ -31,7 +38,7 @@ ${result.scenarios.map(scenarioSection).join('\n')}
 function scenarioSection(scenario: ScenarioResult): string {
   const { columns, rows } = subjectTable(scenario);
   const reason = reasonText(scenario);
-  return `<section><h2>${escapeHtml(scenario.id)} ${escapeHtml(scenario.question)}</h2>
+  return `<section id="${escapeHtml(scenario.id)}"><h2>${escapeHtml(scenario.id)} ${escapeHtml(scenario.question)}</h2>
 <ul class="plain">${scenario.criteria
     .map(
       (c) =>
@@ -64,24 +71,29 @@ function bars(scenario: ScenarioResult): string {
   return `<svg viewBox="0 0 660 ${shown.length * 26 + 26}" role="img" aria-label="${escapeHtml(meaning)}"><text x="150" y="12" class="dim">${escapeHtml(meaning)}${unit === '' ? '' : `, ${escapeHtml(unit)}`} (${better} is better)</text>${rows.join('')}</svg>`;
 }
 
+/** @param scenarioOf whose verdict a row is: it colours the row, which leads to its section */
 function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  rowClass: (row: number) => string | undefined = () => undefined,
+  scenarioOf: (row: number) => ScenarioResult | undefined = () => undefined,
 ): string {
-  const cells = (row: readonly string[], tag: 'td' | 'th'): string =>
+  const cells = (row: readonly string[], tag: 'td' | 'th', id?: string): string =>
     row
-      .map(
-        (cell, i) =>
-          `<${tag}${columns[i]?.align === 'right' ? ' class="r"' : ''}>${escapeHtml(cell)}</${tag}>`,
-      )
+      .map((cell, i) => {
+        const text = escapeHtml(cell).replaceAll('; ', '<br>');
+        const shown = id === cell ? `<a href="#${text}">${text}</a>` : text;
+        return `<${tag}${columns[i]?.align === 'right' ? ' class="r"' : ''}>${shown}</${tag}>`;
+      })
       .join('');
-  return `<div class="wide"><table><thead><tr>${cells(
+  const head = cells(
     columns.map(({ title }) => title),
     'th',
-  )}</tr></thead><tbody>${rows
-    .map((row, i) => `<tr class="${rowClass(i) ?? ''}">${cells(row, 'td')}</tr>`)
-    .join('')}</tbody></table></div>`;
+  );
+  const body = rows.map((row, i) => {
+    const scenario = scenarioOf(i);
+    return `<tr class="${scenario?.verdict ?? ''}">${cells(row, 'td', scenario?.id)}</tr>`;
+  });
+  return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
 function escapeHtml(text: string): string {
@@ -96,5 +108,5 @@ const STYLE = `:root{color-scheme:light dark;--fg:light-dark(#1b1f24,#e6e8eb);--
 body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2.2rem 0 .4rem}em{color:var(--bad)}.dim{color:var(--dim);font-size:.87rem;fill:var(--dim)}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}.r{text-align:right}
-.plain{list-style:none;padding:0;margin:.3rem 0}.pass td:first-child,.pass b:first-child{color:var(--ok)}.fail td:first-child,.fail b:first-child{color:var(--bad)}.inconclusive td:first-child,.inconclusive b:first-child{color:var(--open)}
+.plain{list-style:none;padding:0;margin:.3rem 0}.pass :is(td:first-child,td:last-child,b:first-child),span.pass{color:var(--ok)}.fail :is(td:first-child,td:last-child,b:first-child),span.fail{color:var(--bad)}.inconclusive :is(td:first-child,td:last-child,b:first-child),span.inconclusive{color:var(--open)}a{color:inherit}td:last-child{white-space:nowrap}
 svg{max-width:660px;width:100%;font-size:12px;fill:var(--fg)}svg rect{fill:light-dark(#9db4cc,#4a6078)}svg .bar0{fill:light-dark(#2f6fb0,#6aa7e0)}.whisker{stroke:var(--fg);fill:none}`;

@@ -1,0 +1,114 @@
+import pc from 'picocolors';
+import { expect, test } from 'vitest';
+import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
+import { htmlReport } from './html.ts';
+import { prettyScenario } from './pretty.ts';
+import { visibleLength } from './table.ts';
+import { verdictLines } from './verdict_lines.ts';
+
+const colors = pc.createColors(false);
+
+function scenario(id: string, more: Partial<ScenarioResult> = {}): ScenarioResult {
+  const rounds = (opsPerSecond: number) =>
+    [0, 1, 2, 3, 4].map((round) => ({
+      round,
+      position: round,
+      metrics: { opsPerSecond: opsPerSecond + round, p99Ms: 2, cpuMicrosPerOp: 30, rssPeakMb: 70 },
+    }));
+  return {
+    id,
+    name: 'exclusive-query',
+    question: 'Is <ours> faster?',
+    target: '>= 1.05x ops; p99 no worse',
+    params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 4000 },
+    subjects: [
+      { name: 'ours', settings: 'max 10 '.repeat(30).trim(), rounds: rounds(1100) },
+      { name: 'pg', settings: 'max 10', rounds: rounds(1000) },
+    ],
+    verdict: 'pass',
+    criteria: [
+      {
+        criterion: { metric: 'opsPerSecond', subject: 'ours', peer: 'pg', op: '>=', bound: 1.005 },
+        verdict: 'pass',
+        measured: 1.1,
+        low: 1.09,
+        high: 1.12,
+        peerMedian: 1002,
+        pValue: 0.008,
+        samples: 5,
+      },
+    ],
+    tookMs: 50_000,
+    ...more,
+  };
+}
+
+function result(scenarios: readonly ScenarioResult[], pending: ResultFile['pending'] = []) {
+  const environment = { node: 'v20', cpu: 'a cpu', cores: 2, memoryGb: 8, load: 0, packages: {} };
+  return {
+    startedAt: '2026-01-02T03:04:05Z',
+    partial: pending.length > 0,
+    pending,
+    seed: 1,
+    command: 'fynlo-bench run P6',
+    environment,
+    scenarios,
+  } as unknown as ResultFile;
+}
+
+test('verdictLines() has a line a criterion under its group, the wanted bound as it is, and the tally', () => {
+  const lines = verdictLines(result([scenario('P6'), scenario('K1')]), { colors, columns: 120 });
+  expect(lines).toContain('Pool');
+  expect(lines).toContain('Cache');
+  const row = lines.find((line) => line.includes(' P6 '));
+  expect(row).toMatch(
+    /^✓ {2}P6 {2}exclusive-query {2}ops\/s +1\.1x {2}\[1\.09, 1\.12\] {2}>= 1\.005x pg +1,002\/s$/,
+  );
+  expect(lines.at(-1)).toBe('2 targets: 2 met');
+});
+
+test('verdictLines() names what is not measured, and tells of a busy host once for all rows', () => {
+  const busy = { verdict: 'inconclusive', reason: 'the host was busy' } as const;
+  const unsure = (id: string): ScenarioResult => {
+    const { criteria } = scenario(id);
+    return scenario(id, {
+      verdict: 'inconclusive',
+      criteria: criteria.map((criterion) => ({ ...criterion, ...busy })),
+    });
+  };
+  const pending = [{ id: 'P8', name: 'cold-spike', target: '' }];
+  const lines = verdictLines(result([unsure('P6'), unsure('P7')], pending), {
+    colors,
+    columns: 120,
+  });
+  expect(lines).toContain('Not measured: P8');
+  expect(lines.filter((line) => line.includes('busy'))).toEqual(['? P6 P7: the host was busy']);
+  expect(lines.at(-1)).toBe('3 targets: 2 inconclusive  PARTIAL: 1 not measured');
+});
+
+test.each([50, 70, 100])('prettyScenario() and verdictLines() keep to %i columns', (columns) => {
+  const lines = [
+    ...prettyScenario(scenario('P6'), { colors, columns }).slice(2),
+    ...verdictLines(result([scenario('P6')]), { colors, columns: Math.max(columns, 60) }),
+  ];
+  for (const line of lines) expect(visibleLength(line), line).toBeLessThanOrEqual(columns + 10);
+});
+
+test('prettyScenario() shows why a row broke', () => {
+  const failure = 'Round of ours in P6 failed: no such table\nat query()';
+  const lines = prettyScenario(scenario('P6', { verdict: 'fail', failure }), {
+    colors,
+    columns: 100,
+  });
+  expect(lines.slice(-2).map((line) => line.trim())).toEqual(failure.split('\n'));
+});
+
+test('htmlReport() escapes what it is given, leads from the table to each row, and says what is missing', () => {
+  const page = htmlReport(result([scenario('P6')], [{ id: 'P8', name: 'cold', target: '' }]));
+  expect(page).toContain('Is &lt;ours&gt; faster?');
+  expect(page).not.toContain('<ours>');
+  expect(page).toContain('<a href="#P6">P6</a>');
+  expect(page).toContain('<section id="P6">');
+  expect(page).toContain('partial: 1 of 2 not measured');
+  expect(page).not.toMatch(/(src|href)="http/);
+});
