@@ -10,8 +10,18 @@ import { QueryAbortedError } from './pg_errors.ts';
 
 export type QueryCallback = (error: Error | undefined, result?: unknown) => void;
 
+/** Hands a statement to its client. */
+export type Send = (
+  client: pg.PoolClient,
+  text: unknown,
+  values: unknown,
+  finish: QueryCallback,
+) => void;
+
 export interface QueryRules {
   readonly discardOnQueryError: boolean;
+  /** Where statements are named or learned about; else they go straight to the client. */
+  readonly send?: Send | undefined;
   /** The server turned out to read only: told before the client goes back. */
   readonly roleLost: () => void;
 }
@@ -49,7 +59,9 @@ export function queryOnce(
     };
   }
   try {
-    client.query(text as string, values as unknown[], finish as never);
+    if (rules.send === undefined)
+      client.query(text as string, values as unknown[], finish as never);
+    else rules.send(client, text, values, finish);
   } catch (error) {
     if (over) return;
     over = true;
@@ -59,7 +71,8 @@ export function queryOnce(
   }
 }
 
-function costsConnection(error: Error, rules: QueryRules): boolean {
+/** Whether the connection has to go after this error of a statement. */
+export function costsConnection(error: Error, rules: QueryRules): boolean {
   if (saysServerReadsOnly(error)) rules.roleLost();
   return rules.discardOnQueryError || afterQueryError(error) === 'destroy';
 }
@@ -119,7 +132,9 @@ export function abortableQueryOnce(
     void cancelling.then((asked) => answer(asked ? cost : (told ?? true), told, result));
   };
   try {
-    client.query(text as string, values as unknown[], settled as never);
+    if (rules.send === undefined)
+      client.query(text as string, values as unknown[], settled as never);
+    else rules.send(client, text, values, settled);
   } catch (error) {
     answer(error, error as Error);
   }

@@ -1,6 +1,7 @@
 /**
  * Reading `Pool`'s options: their defaults and limits.
  */
+import { type LaneSettings, readPipelining, readPrepare } from './_lane_settings.ts';
 import type { ConnectionFactory } from './connection_factory.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { DynamicConnectionPoolManagerOptions } from './options.ts';
@@ -32,6 +33,10 @@ export interface PoolSettings {
   readonly pooler: PoolerClaim | 'none' | undefined;
   readonly leases: boolean;
   readonly detectNestedAcquire: boolean;
+  /** Undefined: nothing is shared. */
+  readonly pipelining: LaneSettings | undefined;
+  /** Whether statements get names. */
+  readonly prepare: boolean;
   /** Passed on as they are; the manager checks them. */
   readonly manager: Pick<
     DynamicConnectionPoolManagerOptions<unknown>,
@@ -139,6 +144,8 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     pooler: claim(options),
     leases: flag(options, 'leases') ?? false,
     detectNestedAcquire: flag(options, 'detectNestedAcquire') ?? false,
+    pipelining: readPipelining(options.pipelining),
+    prepare: readPrepare(options.prepare),
     manager: {
       scalingThreshold: options.scalingThreshold,
       scaleDownThreshold: options.scaleDownThreshold,

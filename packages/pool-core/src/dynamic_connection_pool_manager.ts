@@ -341,6 +341,19 @@ export class DynamicConnectionPoolManager<C>
     return closed;
   }
 
+  /** The error for work of an owner that has waited in a queue of its own for as long as an acquire may. */
+  timeoutError(waitedMs: number): Error {
+    const now = this.#settings.clock.now();
+    const { acquireTimeoutMs: timeoutMs } = this.#settings;
+    return this.#timedOut({ since: now - waitedMs, timeoutMs, ownTimeout: false }, now);
+  }
+
+  /** The error for what such a queue has no room for. */
+  queueFullError(): Error {
+    const now = this.#settings.clock.now();
+    return new PoolQueueFullError(this.#settings.maxWaiting, this.#situation(now));
+  }
+
   reclaim(leaseId: number, reason: string): boolean {
     const reclaimed = this.pool.reclaim(leaseId);
     if (reclaimed) this.pool.observers.tell('reclaimed', { leaseId, reason });
@@ -490,7 +503,7 @@ export class DynamicConnectionPoolManager<C>
     return new PoolQueueFullError(maxWaiting, this.#situation(now));
   }
 
-  #timedOut(waiter: Waiter<C>, now: number): Error {
+  #timedOut(waiter: Pick<Waiter<C>, 'since' | 'timeoutMs' | 'ownTimeout'>, now: number): Error {
     return new AcquireTimeoutError(
       {
         waitedMs: now - waiter.since,

@@ -59,3 +59,15 @@ export class NestedAcquireError extends PoolError {
     this.holderStack = holderStack;
   }
 }
+
+/** `pipelining` was asked for with a Client that cannot: pg before 8.23, pg-native, or something else. */
+export class PipeliningUnsupportedError extends PoolError {
+  override readonly name: string = 'PipeliningUnsupportedError';
+
+  constructor(client: string) {
+    super(
+      'ERR_POOL_PIPELINING_UNSUPPORTED',
+      `pipelining needs the Client of pg 8.23 or later, and not pg-native's; here it is ${client}. Update pg, or leave pipelining off`,
+    );
+  }
+}

@@ -3,6 +3,7 @@
  */
 import type pg from 'pg';
 import type { Tuning } from './options.ts';
+import type { PipeliningOptions } from './pg_pipelining_options.ts';
 import type { PoolerClaim, PoolerMode } from './pg_pooler.ts';
 
 /**
@@ -144,4 +145,19 @@ export interface PoolOptions extends pg.PoolConfig {
    * @default false
    */
   detectNestedAcquire?: boolean | undefined;
+
+  /**
+   * Whether one-shot `query()` calls share a few connections, each sending without waiting for the answers of those before
+   * (PostgreSQL's pipeline mode, pg 8.23 or later, not pg-native). What could change the session, what is slow, and whatever
+   * goes through `connect()` gets a connection of its own; see the README. An object changes the constants.
+   * @default false
+   * @throws InvalidOptionError, PipeliningUnsupportedError
+   */
+  pipelining?: boolean | PipeliningOptions | undefined;
+  /**
+   * `'auto'`: one-shot `query()` statements without a name are given one from their second use on, so that the server parses
+   * and plans each once per connection. A connection keeps up to 256 of them.
+   * @default false
+   */
+  prepare?: 'auto' | false | undefined;
 }

@@ -5,6 +5,8 @@
  */
 import { AsyncResource } from 'node:async_hooks';
 import pg from 'pg';
+import { explainLanes } from './_explain_lanes.ts';
+import type { LaneStats } from './_lane_stats.ts';
 import { requestCancel } from './_pg_cancel.ts';
 import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
 import {
@@ -19,7 +21,9 @@ import {
 import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
+import type { Lanes } from './_pg_lanes.ts';
 import { type Following, NestingWatch } from './_pg_nesting.ts';
+import { oneShots } from './_pg_one_shots.ts';
 import { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
   abortableQueryOnce,
@@ -77,6 +81,11 @@ interface PoolInside {
   _endCallback: (() => void) | undefined;
 }
 
+/** {@link PoolStats}, and how the shared connections stand where `pipelining` is on. */
+export interface PgPoolStats extends PoolStats {
+  readonly lanes?: LaneStats;
+}
+
 /** A client that `await using` gives back. */
 export type DisposablePoolClient = pg.PoolClient & AsyncDisposable;
 
@@ -127,7 +136,8 @@ export class Pool
         return this.#resources.idle;
       }),
       waitingCount: counter(function () {
-        return this.#resources.waiting;
+        const lanes = this.#lanes;
+        return this.#resources.waiting + (lanes === undefined ? 0 : lanes.queued - lanes.tickets);
       }),
       expiredCount: counter(function () {
         const now = this.#resources.clock.now();
@@ -149,6 +159,8 @@ export class Pool
   readonly #counts: SessionCounts;
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
+  /** Where one-shot queries share connections. */
+  readonly #lanes: Lanes | undefined;
   readonly #silence: SilenceWatch | undefined;
   readonly #pooler: PoolerDetector;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
@@ -199,8 +211,6 @@ export class Pool
     );
     this.#resources = this.manager.pool;
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
-    const { discardOnQueryError } = settings;
-    this.#queryRules = { discardOnQueryError, roleLost: () => this.#leaveReadOnlyServer() };
     this.#silence = this.#watchSilence(settings.silenceTimeoutMs);
     const { exactIdle, idleTimeoutMs } = settings;
     const idle =
@@ -224,6 +234,18 @@ export class Pool
         if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
       },
     };
+    const { lanes, rules: queryRules } = oneShots({
+      settings,
+      Client: this.#inside.Client,
+      stream: this.options.stream,
+      lender: this.#lender,
+      manager: this.manager,
+      pooler: this.#pooler,
+      roleLost: () => this.#leaveReadOnlyServer(),
+      exclusively: (text, values, reply) => this.#query(text, values, reply),
+    });
+    this.#lanes = lanes;
+    this.#queryRules = queryRules;
   }
 
   #watchSilence(silenceMs: number): SilenceWatch | undefined {
@@ -328,6 +350,7 @@ export class Pool
     const waiter = new ConnectWaiter(this.#lender, item.callback, nesting?.granted);
     waiter.leaseId = leaseId;
     resources.acquire(waiter);
+    if (waiter.queued) this.#lanes?.makeRoom();
     waiter.returned();
     if (waiter.queued) {
       nesting?.queued(waiter);
@@ -416,6 +439,7 @@ export class Pool
       waiter.label = label;
       waiter.leaseId = leaseId;
       resources.acquire(waiter, timeoutMs);
+      if (waiter.queued) this.#lanes?.makeRoom();
       if (!waiter.queued) return;
       following?.queued(waiter);
       if (signal !== undefined) waiter.unwatch = this.#cancelOnAbort(waiter, signal);
@@ -485,8 +509,9 @@ export class Pool
     return this.manager.metrics();
   }
   /** All counters and durations. */
-  stats(): PoolStats {
-    return this.manager.stats();
+  stats(): PgPoolStats {
+    const stats = this.manager.stats();
+    return this.#lanes === undefined ? stats : { ...stats, lanes: this.#lanes.stats() };
   }
   /** What was undone when clients came back. */
   sessionCounts(): Readonly<SessionCounts> {
@@ -495,7 +520,9 @@ export class Pool
   /** How the pool stands and what it decided last, in words. */
   explain(): string {
     const { name, reasons } = this.pooler;
-    return [this.manager.explain(), ...(name === 'none' ? [] : reasons)].join('\n');
+    const lines = [this.manager.explain(), ...(name === 'none' ? [] : reasons)];
+    if (this.#lanes !== undefined) lines.push(explainLanes(this.#lanes.stats()));
+    return lines.join('\n');
   }
   /** What stands between the pool and its server, as far as is known by now; {@link detectPooler} finds it out. */
   get pooler(): PoolerVerdict {
@@ -632,6 +659,7 @@ export class Pool
   }
 
   #query(text: unknown, values: unknown, reply: QueryCallback): void {
+    if (this.#lanes?.take(text, values, reply) === true) return;
     if (typeof text === 'object' && text !== null && 'signal' in text && text.signal) {
       this.#abortableQuery(text, values, text.signal as AbortSignal, reply);
       return;
@@ -731,6 +759,7 @@ export class Pool
   async #drain(): Promise<void> {
     const resources = this.#resources;
     const begun = resources.clock.now();
+    this.#lanes?.end();
     let served = Math.max(0, this.options.max - resources.size) + resources.connecting;
     for (let waiter = resources.oldestWaiter; waiter !== undefined; ) {
       const next: Waiter<pg.Client> | undefined = waiter.after;

@@ -1,16 +1,12 @@
-import type { PoolKind } from './bench_pool.ts';
+import type { Pool, PoolOptions } from '@fynlo/pool-core';
+import type { BenchPool, BenchPoolOptions, PoolKind } from './bench_pool.ts';
 import { benchPoolOf } from './pg_like.ts';
 
 export const fynloPool: PoolKind = {
   name: 'fynlo',
   settings: '@fynlo/pool-core Pool, its defaults, max = connections',
-  async open({ databaseUrl, connections, acquireTimeoutMs }) {
-    const { Pool } = await import('@fynlo/pool-core');
-    const pool = new Pool({
-      connectionString: databaseUrl,
-      max: connections,
-      ...(acquireTimeoutMs === undefined ? {} : { connectionTimeoutMillis: acquireTimeoutMs }),
-    });
+  async open(options) {
+    const pool = await openPool(options, {});
     return {
       ...benchPoolOf(pool),
       split() {
@@ -26,10 +22,23 @@ export const fynloPool: PoolKind = {
   },
 };
 
-/** `pipelining: true`: one-shot queries share a few connections. */
+/** One-shot queries share a few connections; each lease of one is long, so a split by leases says nothing. */
 export const fynloLanes: PoolKind = {
   name: 'fynlo lanes',
-  settings: '@fynlo/pool-core Pool with pipelining and named statements, max = connections',
-  notBuilt: 'pool-core has no shared lanes',
-  open: (options) => fynloPool.open(options),
+  settings: "@fynlo/pool-core Pool, pipelining: true, prepare: 'auto', max = connections",
+  open: async (options): Promise<BenchPool> =>
+    benchPoolOf(await openPool(options, { pipelining: true, prepare: 'auto' })),
 };
+
+async function openPool(
+  { databaseUrl, connections, acquireTimeoutMs }: BenchPoolOptions,
+  more: PoolOptions,
+): Promise<Pool> {
+  const { Pool } = await import('@fynlo/pool-core');
+  return new Pool({
+    connectionString: databaseUrl,
+    max: connections,
+    ...(acquireTimeoutMs === undefined ? {} : { connectionTimeoutMillis: acquireTimeoutMs }),
+    ...more,
+  });
+}

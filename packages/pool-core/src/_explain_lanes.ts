@@ -1,0 +1,37 @@
+/** The shared connections of a pool in words, for a person on call. */
+import type { LaneReason } from './_lane_policy.ts';
+import type { LaneStats } from './_lane_stats.ts';
+
+const WHY: Readonly<Record<LaneReason, string>> = {
+  first: 'as the first query came',
+  depth: 'as many queries were under way on each',
+  'held-up': 'as the others are held up by queries that take long',
+  contention: 'as others wait for a connection of their own',
+  'low-load': 'as fewer do for the load',
+  limit: 'as the pool may have fewer connections',
+  idle: 'as there was nothing to do',
+  outdated: 'as its connection is outdated',
+  lifetime: 'as its connection is past its lifetime',
+  'max-uses': 'as its connection has served as often as it may',
+  lost: 'as its connection was lost',
+  'session-error': 'as an error left its session unusable',
+  closing: 'as the pool ends',
+};
+
+/** Changes told; `stats()` has more. */
+const TOLD = 5;
+
+export function explainLanes(lanes: LaneStats): string {
+  if (lanes.refused !== undefined) return `Nothing is shared: ${lanes.refused}.`;
+  const lines = [
+    `Lanes: ${lanes.lanes} connections are shared, with ${lanes.inFlight} queries under way and ${lanes.queued} that wait; ` +
+      `${lanes.shared} queries shared, ${lanes.exclusive} had a connection of their own, ${lanes.retried} were sent again, ${lanes.cancelled} cancelled.`,
+  ];
+  for (const { text, meanMs } of lanes.slowStatements) {
+    lines.push(`- slow, on connections of its own: ${text.slice(0, 80)} (${meanMs.toFixed(1)} ms)`);
+  }
+  for (const { at, from, to, reason } of lanes.changes.slice(-TOLD).reverse()) {
+    lines.push(`- ${new Date(at).toISOString()} lanes ${from} -> ${to}, ${WHY[reason]}`);
+  }
+  return lines.join('\n');
+}

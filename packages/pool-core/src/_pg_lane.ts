@@ -1,0 +1,273 @@
+/**
+ * One lane: a leased client in pipeline mode, and the queries under way on it.
+ */
+import type pg from 'pg';
+import type { Entry } from './_entry.ts';
+import type { LaneReason, LaneView } from './_lane_policy.ts';
+import { type LaneQuery, QueryList } from './_lane_query.ts';
+import type { LaneSettings } from './_lane_settings.ts';
+import type { Lender, PgLease } from './_pg_checkout.ts';
+import { type ClientInside, insideOf } from './_pg_client_inside.ts';
+import { recordOf } from './_pg_client_record.ts';
+import { ownConfig } from './_pg_one_shot.ts';
+import type { StatementNames } from './_pg_statement_names.ts';
+import type { ResourcePool } from './resource_pool.ts';
+
+/** Between two looks at the lanes, ms. Below any bound that makes a statement slow. */
+export const LOOK_MS = 4;
+
+/** What pg 8.23 adds to its Client. */
+interface PipelinedClient extends Omit<ClientInside, 'connection'> {
+  pipeline: boolean;
+  readonly _ended?: boolean;
+  readonly connection: {
+    readonly stream: {
+      readonly writableLength?: number;
+      cork?(): void;
+      uncork?(): void;
+    };
+  };
+  readonly connectionParameters: { query_timeout: number | false };
+}
+
+/** A lane takes no more while so much waits for its socket, bytes. */
+const UNSENT_LIMIT = 1 << 20;
+
+export interface LaneHost {
+  readonly resources: ResourcePool<pg.Client>;
+  /** Undefined where the pool gives no names, or may not on this client. */
+  readonly names: StatementNames | undefined;
+  readonly tuning: LaneSettings;
+  /** A query has left the flight; the caller has not been told. */
+  answered(lane: Lane, query: LaneQuery, error: Error | undefined, result: unknown): void;
+  /** The client is lost. */
+  lost(lane: Lane): void;
+}
+
+/**
+ * The client is in pipeline mode only while it is a lane. What pg does then: each query is sent at once with a Sync of its own,
+ * so an error ends its query only; answers come in order; a query that was sent can be neither taken back nor passed over.
+ */
+export class Lane implements LaneView {
+  readonly id: number;
+  readonly client: pg.Client;
+  readonly flight: QueryList = new QueryList();
+  readonly #host: LaneHost;
+  readonly #entry: Entry<pg.Client>;
+  readonly #lease: PgLease;
+  readonly #inside: PipelinedClient;
+  readonly #wasPipelined: boolean;
+  readonly #queryTimeout: number | false;
+  readonly #generation: number;
+  /** The query that is being handed to pg. */
+  #placing: LaneQuery | undefined;
+  #corked = false;
+  /** When it last answered (monotonic ms). */
+  #answeredAt = 0;
+  readonly openedAt: number;
+  /** When its last query ended (monotonic ms). */
+  idleSince: number;
+  /** What a query costs on the way alone, ms. */
+  roundTripMs: number;
+  /** Whether its head has been running for too long to put anything behind it. */
+  heldUp = false;
+  /** A cancel request is under way, or may still take effect. */
+  cancelling = false;
+  /** A cancel request has not been confirmed yet. */
+  cancelPending = false;
+  /** The server has ended the session: what was behind that has not been executed. */
+  fatal = false;
+  /** Why it takes no more, once it does not. */
+  retiring: LaneReason | undefined;
+  /** With what its connection is given back. */
+  cost: Error | undefined;
+  served = 0;
+
+  constructor(host: LaneHost, entry: Entry<pg.Client>, lease: PgLease, roundTripMs: number) {
+    this.#host = host;
+    this.#entry = entry;
+    this.#lease = lease;
+    this.id = entry.id;
+    this.client = entry.connection as pg.Client;
+    this.#generation = entry.generation;
+    this.roundTripMs = roundTripMs;
+    this.openedAt = host.resources.clock.now();
+    this.idleSince = this.openedAt;
+    const inside = insideOf(this.client) as unknown as PipelinedClient;
+    this.#inside = inside;
+    this.#wasPipelined = inside.pipeline;
+    inside.pipeline = true;
+    // pg would destroy the connection, and with it the neighbours: the lanes keep the time themselves.
+    this.#queryTimeout = inside.connectionParameters.query_timeout;
+    inside.connectionParameters.query_timeout = false;
+    const record = recordOf(this.client);
+    if (record !== undefined) {
+      record.onError = (error) => {
+        this.retire('lost', error);
+        host.lost(this);
+      };
+    }
+  }
+
+  get inFlight(): number {
+    return this.flight.length;
+  }
+
+  get open(): boolean {
+    if (this.heldUp || this.cancelling || this.retiring !== undefined) return false;
+    return this.outlived === undefined && !this.#isChoked;
+  }
+
+  get #isChoked(): boolean {
+    return (this.#inside.connection.stream.writableLength ?? 0) > UNSENT_LIMIT;
+  }
+
+  /** Whether the connection can answer nothing more. */
+  get isLost(): boolean {
+    return this.#inside._queryable === false || this.#inside._ended === true;
+  }
+
+  /** Why it must not serve on, where it must not. */
+  get outlived(): LaneReason | undefined {
+    if (this.#generation !== this.#host.resources.generation) return 'outdated';
+    if (this.#entry.doomed !== undefined || this.#lease.released || this.isLost) return 'lost';
+    return this.#inside._ending === true ? 'closing' : undefined;
+  }
+
+  isPastLifetime(now: number): boolean {
+    return now >= this.#entry.expiresAt;
+  }
+
+  /** Leases and queries: a query is a use, as it is on a connection of its own. */
+  get uses(): number {
+    return this.#entry.uses + this.served;
+  }
+
+  retire(reason: LaneReason, cost?: Error): void {
+    this.retiring ??= reason;
+    this.cost ??= cost;
+  }
+
+  /** Sends a query. Those of one tick leave in one write. */
+  place(query: LaneQuery, now: number): void {
+    query.lane = this;
+    query.sentAt = now;
+    query.sightings = 0;
+    query.charged = false;
+    const timeoutMs = query.timeoutMs || this.#queryTimeout;
+    if (timeoutMs) query.expiresAt = now + Number(timeoutMs);
+    this.flight.push(query);
+    this.served++;
+    this.#cork();
+    this.#placing = query;
+    try {
+      if (query.scope === undefined) this.#send(query);
+      else query.scope.runInAsyncScope(this.#send, this, query);
+    } catch (error) {
+      this.#placing = undefined;
+      process.nextTick(() => this.#answered(query, error as Error, undefined));
+    }
+    this.#placing = undefined;
+  }
+
+  #send(query: LaneQuery): void {
+    const { text, values, sql } = query;
+    const { client } = this;
+    const answered = (error: Error | null | undefined, result: unknown): void =>
+      this.#answered(query, error ?? undefined, result);
+    query.autoName = query.mayBeNamed ? this.#host.names?.nameFor(client, sql) : undefined;
+    if (typeof text === 'string' && query.autoName === undefined) {
+      client.query(text, values as unknown[], answered as never);
+    } else {
+      void client.query(ownConfig(text, values, query.autoName) as never, answered as never);
+    }
+  }
+
+  #cork(): void {
+    if (this.#corked) return;
+    const { stream } = this.#inside.connection;
+    if (stream.cork === undefined || stream.uncork === undefined) return;
+    this.#corked = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#corked = false;
+      stream.uncork?.();
+    });
+  }
+
+  #answered(query: LaneQuery, error: Error | undefined, result: unknown): void {
+    if (query === this.#placing) {
+      // A value that cannot be sent. pg has asked for a Sync all the same, whose answer ends this flight.
+      process.nextTick(() => query.settle(error));
+      return;
+    }
+    if (query.lane !== this) return;
+    const { clock } = this.#host.resources;
+    const now = clock.now();
+    const wasHead = this.flight.head === query;
+    this.flight.remove(query);
+    query.lane = undefined;
+    if (wasHead && !this.isLost) {
+      const took = now - query.sentAt;
+      if (took < this.roundTripMs) this.roundTripMs = took;
+      // A query seen at two looks was still out after the loop had polled; else this process may have been what was slow.
+      const seenMs = Math.max(1, query.sightings) * LOOK_MS;
+      const ownMs = Math.max(0, Math.min(seenMs, this.#ownMs(query, now)));
+      this.#answeredAt = now;
+      this.heldUp = false;
+      if (!query.charged) this.learned(query, ownMs);
+    }
+    if (this.flight.length === 0) {
+      this.idleSince = now;
+      if (!this.cancelPending) this.cancelling = false;
+    }
+    this.#host.answered(this, query, error, result);
+  }
+
+  /** What the query took by itself: not before its answer could have come, and not while the one before it was running. */
+  #ownMs(query: LaneQuery, now: number): number {
+    return now - Math.max(query.sentAt + this.roundTripMs, this.#answeredAt);
+  }
+
+  learned(query: LaneQuery, ms: number): void {
+    query.statement.ran(ms, this.#host.tuning);
+  }
+
+  /** A regular look at the head. @returns the head, when it has been out for a whole look. */
+  look(now: number): LaneQuery | undefined {
+    const { head } = this.flight;
+    if (head === undefined || head.sightings++ === 0) return undefined;
+    const ownMs = this.#ownMs(head, now);
+    const { headMs, slowP95Ms } = this.#host.tuning;
+    this.heldUp = ownMs >= headMs;
+    if (!head.charged && ownMs > slowP95Ms) {
+      // Not only when it is done: its next executions should not wait on other lanes meanwhile.
+      head.charged = true;
+      this.learned(head, ownMs);
+    }
+    return head;
+  }
+
+  /** The empty query in front of the first one was answered. */
+  pinged(tookMs: number): void {
+    this.roundTripMs = Math.min(this.roundTripMs, tookMs);
+    this.#answeredAt = this.#host.resources.clock.now();
+  }
+
+  /** Gives the connection back. Nothing is under way on it. */
+  close(lender: Lender): void {
+    const inside = this.#inside;
+    inside.pipeline = this.#wasPipelined;
+    inside.connectionParameters.query_timeout = this.#queryTimeout;
+    if (this.#lease.released) return;
+    const record = recordOf(this.client);
+    if (record !== undefined) record.onError = undefined;
+    if (this.retiring !== 'max-uses') {
+      void this.#lease.release(this.cost);
+      return;
+    }
+    // The pool counts leases.
+    lender.released(this.client, undefined);
+    void this.#host.resources.discard(this.#entry, this.#lease.id, 'max-uses');
+  }
+}
