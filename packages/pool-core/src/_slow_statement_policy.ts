@@ -22,11 +22,12 @@ export interface StatementTimes {
 
 /** About so many executions back count in the mean: a single outlier of 50 ms moves it by 3 ms. */
 const MEAN_OF = 16;
-/** And in the share, which has to resolve 5 %. */
+/** And in the share, which has to resolve 5 %; with fewer it says nothing. */
 const SHARE_OF = 32;
+const SHARE_FROM = 20;
 const P95_SHARE = 0.05;
 
-/** The mean after one more execution. The first ones count in full, so that one execution is enough to know a slow statement. */
+/** The mean after one more execution. The first ones count in full: one execution is enough to know a statement that is always slow. */
 export function nextMean({ runs, meanMs }: StatementTimes, tookMs: number): number {
   return meanMs + (tookMs - meanMs) / Math.min(runs + 1, MEAN_OF);
 }
@@ -43,5 +44,6 @@ export function nextSlowShare(
 /** One that was slow shares again only when it is clearly fast: at half the bounds. */
 export function isSlow(times: StatementTimes, wasSlow: boolean, tuning: SlowTuning): boolean {
   const factor = wasSlow ? 0.5 : 1;
-  return times.meanMs > tuning.slowMeanMs * factor || times.slowShare > P95_SHARE * factor;
+  if (times.meanMs > tuning.slowMeanMs * factor) return true;
+  return times.runs >= SHARE_FROM && times.slowShare > P95_SHARE * factor;
 }

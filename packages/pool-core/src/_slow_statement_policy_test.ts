@@ -22,6 +22,7 @@ describe('a statement', () => {
     ['above the mean', many(6, 50), true],
     ['just below it', many(4.9, 50), false],
     ['fast with one outlier', [...many(0.2, 60), 50], false],
+    ['fast with one outlier among its first', [...many(0.2, 6), 25], false],
     [
       'fast but for one in ten',
       many(0.2, 100).flatMap((ms, i) => (i % 10 === 9 ? [25] : [ms])),
