@@ -2,8 +2,9 @@
  * Makes and unmakes pg Clients for the engine.
  */
 import type pg from 'pg';
+import { requestCancel } from './_pg_cancel.ts';
 import { REMOVE } from './_pg_channels.ts';
-import { type ClientInside, insideOf } from './_pg_client_inside.ts';
+import { activeQueryOf, type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
@@ -113,7 +114,8 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     const logged = LOGGED[reason];
     if (logged !== undefined) this.#host.log(logged);
     this.#forget(client);
-    return this.#end(client).then(() => {
+    const stopped = this.#stopStatement(client);
+    return Promise.all([this.#end(client), stopped]).then(() => {
       this.#tell('remove', client);
       if (REMOVE.hasSubscribers) REMOVE.publish({ client });
     });
@@ -219,6 +221,15 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     if (connection?.stream?.destroy !== undefined) connection.stream.destroy();
     // pg-native: libpq does its own teardown.
     else end?.call(client, () => {});
+  }
+
+  /** A statement under way goes on after its connection is closed, and keeps its backend, until it next writes a row. */
+  #stopStatement(client: pg.Client): Promise<unknown> | undefined {
+    const inside = insideOf(client);
+    if (activeQueryOf(inside) === undefined || inside.connection?.stream?.destroyed !== false) {
+      return undefined;
+    }
+    return requestCancel(client, this.#host.options.stream, GOODBYE_MS);
   }
 
   #end(client: pg.Client): Promise<void> {

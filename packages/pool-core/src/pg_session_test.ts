@@ -77,6 +77,11 @@ describe('F64 a statement that still runs at release', () => {
     expect(await pid(pool)).not.toBe(before);
     expect(await running).toBeInstanceOf(Error);
     expect(pool.stats().destroyed['released-busy']).toBe(1);
+    // Its socket alone would leave the server sleep on: 20 s with a backend that nobody wants.
+    await until('the server has stopped it', async () => {
+      const { rows } = await pool.query('select 1 from pg_stat_activity where pid = $1', [before]);
+      return rows.length === 0;
+    });
   });
 });
 
