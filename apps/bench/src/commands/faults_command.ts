@@ -77,6 +77,7 @@ export const faultsCommand: Command<typeof flags> = {
             profile,
             seed,
             serverUrl: server.url,
+            timeFactor: 1,
           };
           try {
             const cell = await runCase(fault, order, signal);

@@ -16,6 +16,8 @@ export interface CaseOrder {
   readonly profile: FaultProfile;
   readonly seed: number;
   readonly serverUrl: string;
+  /** Bounds on time are so many times as wide: for tests, which share the machine with others. */
+  readonly timeFactor: number;
 }
 
 /** What it gets back. */

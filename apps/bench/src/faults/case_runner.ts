@@ -54,7 +54,7 @@ export async function runCase(
   });
   const output = collect(child);
   try {
-    const limitMs = fault.limitMs?.[order.profile] ?? DEFAULT_LIMIT_MS;
+    const limitMs = (fault.limitMs?.[order.profile] ?? DEFAULT_LIMIT_MS) * order.timeFactor;
     const ending = await ended(child, order, limitMs, signal);
     const cell = (
       verdict: CellVerdict,
@@ -89,7 +89,11 @@ export async function runCase(
     const judged = fault.criteria.filter(
       ({ metric }) => reasons.length === 0 || Object.hasOwn(reply.metrics, metric),
     );
-    reasons.unshift(...judged.flatMap((one) => missedText(one, reply.metrics[one.metric])));
+    reasons.unshift(
+      ...judged.flatMap((one) =>
+        missedText(widened(one, order.timeFactor), reply.metrics[one.metric]),
+      ),
+    );
     return cell(reasons.length === 0 ? 'pass' : 'fail', reasons, reply.metrics, reply.notes);
   } finally {
     if (child.exitCode === null && child.signalCode === null) killGroup(child);
@@ -177,6 +181,12 @@ export function meets({ op, bound }: FaultCriterion, value: number | null | unde
   if (value === undefined || value === null || Number.isNaN(value)) return false;
   if (op === '<=') return value <= bound;
   return op === '>=' ? value >= bound : value === bound;
+}
+
+function widened(criterion: FaultCriterion, timeFactor: number): FaultCriterion {
+  return criterion.unit === 'ms'
+    ? { ...criterion, bound: criterion.bound * timeFactor }
+    : criterion;
 }
 
 function missedText(criterion: FaultCriterion, value: number | undefined): string[] {

@@ -20,6 +20,7 @@ const order = {
   profile: 'quick',
   seed: 1,
   serverUrl: 'postgres://none',
+  timeFactor: 1,
 } as const;
 
 let folder = '';

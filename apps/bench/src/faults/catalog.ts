@@ -19,6 +19,8 @@ import { blockedLoop } from './f52_blocked_loop.ts';
 import { badRelease, doubleRelease } from './f61_releases.ts';
 import { openTransaction, sessionState, stillRunning } from './f63_sessions_left.ts';
 import { brokenHooks, nestedAcquires, nobodyListens, useAfterRelease } from './f66_misuse.ts';
+import { abortedCopies, hugeResult, noticeFlood, openCursor } from './f70_results.ts';
+import { cancelRace, changedTable } from './f74_statements.ts';
 import type { Fault } from './fault.ts';
 
 /** Every fault that the command can run, by id. */
@@ -60,6 +62,12 @@ export const FAULTS: readonly Fault[] = [
   nestedAcquires,
   brokenHooks,
   nobodyListens,
+  hugeResult,
+  abortedCopies,
+  openCursor,
+  noticeFlood,
+  cancelRace,
+  changedTable,
 ];
 
 export function faultById(id: string): Fault | undefined {

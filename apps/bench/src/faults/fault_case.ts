@@ -18,6 +18,7 @@ export interface FaultCaseOptions {
   readonly seed: number;
   /** A server that cases share; its user may make databases and roles. */
   readonly serverUrl: string;
+  readonly timeFactor: number;
   readonly sockets: SocketWatch;
 }
 
@@ -32,6 +33,7 @@ export class FaultCase {
   readonly subject: FaultSubject;
   readonly profile: FaultProfile;
   readonly seed: number;
+  readonly timeFactor: number;
   readonly sockets: SocketWatch;
   /** Remarks for the reader of the matrix. */
   readonly notes: string[] = [];
@@ -45,7 +47,8 @@ export class FaultCase {
   #blockedMs = 0;
   #random: number;
 
-  constructor({ subject, profile, seed, serverUrl, sockets }: FaultCaseOptions) {
+  constructor({ subject, profile, seed, serverUrl, timeFactor, sockets }: FaultCaseOptions) {
+    this.timeFactor = timeFactor;
     this.subject = subject;
     this.profile = profile;
     this.seed = seed;

@@ -1,3 +1,4 @@
+import type { Readable, Writable } from 'node:stream';
 import type { Client } from 'pg';
 
 export type Row = Readonly<Record<string, unknown>>;
@@ -5,6 +6,12 @@ export type Row = Readonly<Record<string, unknown>>;
 /** A connection that is lent. */
 export interface FaultClient {
   query(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  /** The rows of a statement, so many at a time. */
+  batches(text: string, rows: number): AsyncIterableIterator<readonly Row[]>;
+  /** `copy … from stdin` */
+  copyIn(text: string): Promise<Writable>;
+  /** `copy … to stdout` */
+  copyOut(text: string): Promise<Readable>;
   /** The pg Client below; undefined where there is none. */
   readonly pg?: Client;
   /** Gives it back as the library's documentation shows it: as broken, after a query that failed with its connection. */

@@ -23,18 +23,22 @@ export async function consult(bench: FaultCase): Promise<string[]> {
   await atRest(bench, found);
   for (const pool of bench.pools) {
     await ending(pool, found);
-    if (bench.subject.keepsDeadlines && pool.latestMs > LATE_MS) {
+    if (bench.subject.keepsDeadlines && pool.latestMs > LATE_MS * bench.timeFactor) {
       found.push(`an acquire was answered ${Math.round(pool.latestMs)} ms after its deadline`);
     }
   }
   await nothingLeft(bench, found);
+  for (const { errors } of bench.pools) {
+    const [most] = [...errors].sort(([, a], [, b]) => b - a);
+    if (most !== undefined) bench.note(`told ${most[1]} times: ${shortened(most[0])}`);
+  }
   return [...new Set(found)];
 }
 
 /** As many backends as connections, and every promise about states and counts kept. */
 async function atRest(bench: FaultCase, found: string[]): Promise<void> {
   const open = bench.pools.filter(({ ended }) => ended === undefined);
-  const deadline = performance.now() + SETTLE_MS;
+  const deadline = performance.now() + SETTLE_MS * bench.timeFactor;
   for (const pool of open) {
     while (pool.violations().length > 0 && performance.now() < deadline) await sleep(25);
     found.push(...pool.violations());
@@ -43,7 +47,11 @@ async function atRest(bench: FaultCase, found: string[]): Promise<void> {
   // A case has one database: its pools are counted together.
   if (first?.size() === undefined) return;
   const size = (): number => open.reduce((sum, pool) => sum + (pool.size() ?? 0), 0);
-  const count = await bench.backendsBecome(first.options.databaseUrl, size, SETTLE_MS);
+  const count = await bench.backendsBecome(
+    first.options.databaseUrl,
+    size,
+    SETTLE_MS * bench.timeFactor,
+  );
   if (count !== size()) {
     found.push(`the server has ${count} backends, the pool ${size()} connections`);
   }
@@ -67,6 +75,14 @@ async function ending(pool: TrackedPool, found: string[]): Promise<void> {
 async function nothingLeft(bench: FaultCase, found: string[]): Promise<void> {
   const [first] = bench.pools;
   if (first === undefined) return;
-  const left = await bench.backendsBecome(first.options.databaseUrl, () => 0, SETTLE_MS);
+  const left = await bench.backendsBecome(
+    first.options.databaseUrl,
+    () => 0,
+    SETTLE_MS * bench.timeFactor,
+  );
   if (left > 0) found.push(`${left} backends are left after end()`);
+}
+
+function shortened(text: string): string {
+  return text.length <= 160 ? text : `${text.slice(0, 159)}…`;
 }

@@ -10,6 +10,8 @@ export class TrackedPool {
   unsettled = 0;
   /** How much later than its deadline an acquire was answered, at worst, ms. */
   latestMs = 0;
+  /** How often each error was told; of addresses only the host. */
+  readonly errors = new Map<string, number>();
   readonly #pool: FaultPool;
   readonly #allowanceMs: () => number;
 
@@ -102,6 +104,11 @@ export class TrackedPool {
     this.unsettled++;
     try {
       return await call();
+    } catch (error) {
+      const text = error instanceof Error ? error.message || error.name : String(error);
+      const told = text.split('\n', 1)[0]?.replaceAll(/(:\d+)\b/g, '') ?? '';
+      this.errors.set(told, (this.errors.get(told) ?? 0) + 1);
+      throw error;
     } finally {
       this.unsettled--;
     }

@@ -1,5 +1,7 @@
 import type { Client, Pool, PoolClient } from 'pg';
-import type { FaultClient, FaultPool, FaultPoolOptions } from '../fault_subject.ts';
+import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
+import Cursor from 'pg-cursor';
+import type { FaultClient, FaultPool, FaultPoolOptions, Row } from '../fault_subject.ts';
 
 /** A pg Client as a case uses it. `giveBack` is told the error that broke it, if one did. */
 export function clientOf(
@@ -17,9 +19,25 @@ export function clientOf(
         throw error;
       }
     },
+    batches: (text, rows) => batchesOf(client, text, rows),
+    copyIn: async (text) => client.query(copyFrom(text)),
+    copyOut: async (text) => client.query(copyTo(text)),
     release: () => giveBack(broken),
     destroy: () => giveBack(new Error('destroyed by its user')),
   };
+}
+
+async function* batchesOf(
+  client: Client,
+  text: string,
+  count: number,
+): AsyncIterableIterator<readonly Row[]> {
+  const cursor = client.query(new Cursor<Row>(text));
+  for (;;) {
+    const rows = await cursor.read(count);
+    if (rows.length === 0) return;
+    yield rows;
+  }
 }
 
 /** A pg.Pool, or a stand-in for one. */

@@ -1,5 +1,5 @@
 import { NotApplicableError } from '../fault.ts';
-import type { FaultSubject } from '../fault_subject.ts';
+import type { FaultSubject, Row } from '../fault_subject.ts';
 
 export const postgresJs: FaultSubject = {
   name: 'postgres.js',
@@ -24,6 +24,12 @@ export const postgresJs: FaultSubject = {
         const reserved = await sql.reserve();
         return {
           query: (text, values) => reserved.unsafe(text, plain(values)),
+          batches: (text, rows) =>
+            reserved.unsafe(text).cursor(rows)[Symbol.asyncIterator]() as AsyncIterableIterator<
+              readonly Row[]
+            >,
+          copyIn: (text) => reserved.unsafe(text).writable(),
+          copyOut: (text) => reserved.unsafe(text).readable(),
           release: () => reserved.release(),
         };
       },
