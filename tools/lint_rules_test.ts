@@ -46,6 +46,12 @@ for (const name of [
     const code = importingTypes(`@fynlo/${internal}`);
     files.push({ file, code, rule: 'noRestrictedImports' });
     good.push({ file: file.replace('.ts', '_test.ts'), code });
+    if (name === 'pool-core' || name === 'cache-enhancer') {
+      good.push({
+        file: file.replace('/imports_', '/_imports_').replace('.ts', '_fixture.ts'),
+        code,
+      });
+    }
   }
 }
 for (const name of ['pool-core', 'cache-enhancer', 'leak-guard', 'resource-optimizer']) {
