@@ -1,6 +1,7 @@
 /**
  * pg-pool's idle timeout, to the millisecond: applications and tests set it to 1 or 10 ms.
  */
+import type { Timer } from './clock.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
 /** Node's timers count whole milliseconds and may be early by a part of one. */
@@ -11,7 +12,7 @@ export class IdleTimer<C> {
   readonly #pool: ResourcePool<C>;
   readonly #idleTimeoutMs: number;
   readonly #floor: () => number;
-  #armed = false;
+  #timer: Timer | undefined;
 
   constructor(pool: ResourcePool<C>, idleTimeoutMs: number, floor: () => number) {
     this.#pool = pool;
@@ -21,15 +22,18 @@ export class IdleTimer<C> {
 
   /** A connection may have become idle. */
   watch(): void {
-    if (this.#armed || this.#pool.idle === 0) return;
+    if (this.#timer !== undefined || this.#pool.idle === 0) return;
     if (this.#standing <= this.#floor() || this.#pool.ending) return;
     for (const { idleSince } of this.#pool.idleEntries()) {
-      this.#armed = true;
       const { clock } = this.#pool;
       const dueMs = idleSince + this.#idleTimeoutMs - clock.now();
-      clock.setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs)));
+      this.#timer = clock.setTimeout(() => this.#fire(), Math.max(1, Math.ceil(dueMs)));
       return;
     }
+  }
+
+  stop(): void {
+    this.#timer?.cancel();
   }
 
   get #standing(): number {
@@ -37,7 +41,7 @@ export class IdleTimer<C> {
   }
 
   #fire(): void {
-    this.#armed = false;
+    this.#timer = undefined;
     const before = this.#pool.clock.now() - this.#idleTimeoutMs + EARLY_MS;
     for (const entry of this.#pool.idleEntries()) {
       if (entry.idleSince > before || this.#standing <= this.#floor()) break;

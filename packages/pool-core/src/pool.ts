@@ -164,6 +164,7 @@ export class Pool
   readonly #silence: SilenceWatch | undefined;
   readonly #pooler: PoolerDetector;
   /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
+  readonly #idle: IdleTimer<pg.Client> | undefined;
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
   #queueing: ((waiter: ConnectWaiter) => void) | undefined;
@@ -213,7 +214,7 @@ export class Pool
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
     this.#silence = this.#watchSilence(settings.silenceTimeoutMs);
     const { exactIdle, idleTimeoutMs } = settings;
-    const idle =
+    this.#idle =
       exactIdle && idleTimeoutMs < Number.POSITIVE_INFINITY
         ? new IdleTimer(this.#resources, idleTimeoutMs, () =>
             Math.max(this.options.min ?? 0, settings.warm),
@@ -228,7 +229,7 @@ export class Pool
         if (RELEASE.hasSubscribers) RELEASE.publish({ client, error });
         this.emit('release', error as Error, client as pg.PoolClient);
       },
-      returned: () => idle?.watch(),
+      returned: () => this.#idle?.watch(),
       nearlyConnected: () => this.#factory.nearlyConnected,
       answered: () => {
         if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
@@ -793,6 +794,7 @@ const ROLE_LOST_MS = 1_000;
 function isNative(Client: unknown): boolean {
   return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';
 }
+    this.#idle?.stop();
 
 /** What pg-pool's own constructor does not know, or knows under another name. */
 function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
