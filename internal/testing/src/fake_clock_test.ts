@@ -27,6 +27,27 @@ test('advance() fires timers in the order of their time, and ties in the order t
   expect(clock.pendingTimers()).toBe(0);
 });
 
+test('leap() fires what fell due afterwards: late, in order, and what that sets not before its time', async () => {
+  const clock = new FakeClock();
+  const fired: [string, number][] = [];
+  const note = (name: string) => () => void fired.push([name, clock.now()]);
+  clock.setTimeout(note('second'), 20);
+  clock.setTimeout(() => {
+    note('first')();
+    clock.setTimeout(note('set by it'), 5);
+  }, 10);
+  clock.setTimeout(note('not yet'), 5_000);
+  await clock.leap(1_000);
+  expect(fired).toEqual([
+    ['first', 1_000],
+    ['second', 1_000],
+  ]);
+  await clock.advance(5);
+  expect(fired.at(-1)).toEqual(['set by it', 1_005]);
+  expect(clock.pendingTimers()).toBe(1);
+  await expect(clock.leap(-1)).rejects.toThrow(RangeError);
+});
+
 test('advance() fires what a timer sets, at its own time, within the same advance', async () => {
   const clock = new FakeClock();
   const ticks: number[] = [];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deadline, SoonestTimer } from './_deadline.ts';
+import { deadline, SoonestTimer, serverDeadline } from './_deadline.ts';
 import type { Clock } from './clock.ts';
 
 /** Time that the test moves by hand; what is due fires only when the loop turns, as late as the test likes. */
@@ -60,6 +60,51 @@ describe('deadline()', () => {
     turn(2_000);
     timer.cancel();
     turn(10);
+    expect(fired).toBe(0);
+    expect(pending()).toBe(0);
+  });
+});
+
+describe('serverDeadline()', () => {
+  it('fires when its time has come', () => {
+    const { clock, turn } = loop();
+    let fired = 0;
+    serverDeadline(clock, 100, () => fired++);
+    for (let i = 0; i < 99; i++) turn(1);
+    expect(fired).toBe(0);
+    turn(1);
+    expect(fired).toBe(1);
+  });
+
+  it('F52: does not charge the server for time in which the loop was blocked', () => {
+    const { clock, turn } = loop();
+    let fired = 0;
+    serverDeadline(clock, 800, () => fired++);
+    turn(700);
+    // Of the first eighth; 600 ms were the process's own.
+    for (let i = 0; i < 6; i++) turn(100);
+    expect(fired).toBe(0);
+    turn(100);
+    expect(fired).toBe(1);
+  });
+
+  it('F52: is over after so many parts, however long each took', () => {
+    const { clock, turn, pending } = loop();
+    let fired = 0;
+    serverDeadline(clock, 800, () => fired++);
+    for (let i = 0; i < 8; i++) turn(36_000_000);
+    expect(fired).toBe(0);
+    turn(1);
+    expect([fired, pending()]).toEqual([1, 0]);
+  });
+
+  it('can be cancelled in that time as well', () => {
+    const { clock, turn, pending } = loop();
+    let fired = 0;
+    const timer = serverDeadline(clock, 100, () => fired++);
+    turn(2_000);
+    timer.cancel();
+    turn(200);
     expect(fired).toBe(0);
     expect(pending()).toBe(0);
   });

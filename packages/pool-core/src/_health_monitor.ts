@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deadline, SoonestTimer } from './_deadline.ts';
+import { SoonestTimer, serverDeadline } from './_deadline.ts';
 import type { Entry } from './_entry.ts';
 import type { Settings } from './options.ts';
 import type { ResourcePool } from './resource_pool.ts';
@@ -87,7 +87,7 @@ export class HealthMonitor<C> {
       this.#pool.endProbe(entry, alive ? undefined : 'unhealthy');
       this.#armIn(1);
     };
-    const timer = deadline(clock, healthCheckTimeoutMs, () => {
+    const timer = serverDeadline(clock, healthCheckTimeoutMs, () => {
       finish(false);
       abort.abort(new Error(`The health check took longer than ${healthCheckTimeoutMs} ms`));
     });

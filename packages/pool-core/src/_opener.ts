@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deadline } from './_deadline.ts';
+import { serverDeadline } from './_deadline.ts';
 import type { Entry } from './_entry.ts';
 import { isPromiseLike } from './_promise_like.ts';
 import type { Clock } from './clock.ts';
@@ -54,7 +54,7 @@ export class Opener<C> {
       return;
     }
     if (entry.state === 'connecting' && this.#timeoutMs < Number.POSITIVE_INFINITY) {
-      entry.timer = deadline(this.#clock, this.#timeoutMs, () => {
+      entry.timer = serverDeadline(this.#clock, this.#timeoutMs, () => {
         this.abandon(entry, new ConnectTimeoutError(this.#timeoutMs));
       });
     }

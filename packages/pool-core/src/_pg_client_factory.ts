@@ -53,6 +53,9 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     // Looked up and called as pg-pool does: a Client may be a plain function.
     const Client = host.Client as new (options: pg.PoolConfig) => pg.Client;
     const client = new Client(host.options);
+    const inside = insideOf(client);
+    // The engine's time limit is longer where the process itself stood still, or `connectTimeoutMs` says so: pg's would come first.
+    if (inside._connectionTimeoutMillis !== undefined) inside._connectionTimeoutMillis = 0;
     this.clients.push(client);
     const record: ClientRecord = {
       client,
@@ -63,7 +66,6 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     };
     keepRecord(record);
     host.log('connecting new client');
-    const inside = insideOf(client);
     this.#connecting.add(inside);
     return new Promise((resolve, reject) => {
       const giveUp = (): void => {

@@ -34,6 +34,8 @@ export interface ClientInside {
   readonly _activeQuery?: ActiveQuery | null;
   readonly _queryQueue?: readonly ActiveQuery[];
   readonly _sentQueryQueue?: readonly ActiveQuery[];
+  /** 0: the client itself never gives up on its connect. */
+  _connectionTimeoutMillis?: number;
   /** Since pg 8.21. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
   /** Since pg 8.21; before, `activeQuery` is a plain field, later it warns. */

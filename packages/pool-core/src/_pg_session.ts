@@ -2,6 +2,7 @@
  * One session on the server, as its users leave it.
  */
 import type pg from 'pg';
+import { serverDeadline } from './_deadline.ts';
 import {
   type ActiveQuery,
   activeQueryOf,
@@ -21,6 +22,7 @@ import {
   tracesOf,
   undoing,
 } from './_pg_session_policy.ts';
+import { systemClock, type Timer } from './clock.ts';
 import type { DestroyReason } from './contract.ts';
 
 /** What has been done to sessions so far. */
@@ -285,12 +287,11 @@ export class PgSession {
 /** One time limit over several steps. */
 class Deadline {
   readonly #passed: Promise<false>;
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
 
   constructor(ms: number) {
     this.#passed = new Promise((resolve) => {
-      this.#timer = setTimeout(() => resolve(false), ms);
-      this.#timer.unref();
+      this.#timer = serverDeadline(systemClock, ms, () => resolve(false));
     });
   }
 
@@ -299,6 +300,6 @@ class Deadline {
   }
 
   cancel(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
   }
 }

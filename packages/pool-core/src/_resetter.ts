@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { deadline } from './_deadline.ts';
+import { serverDeadline } from './_deadline.ts';
 import type { Entry } from './_entry.ts';
 import type { Clock } from './clock.ts';
 import type { ResetResult } from './connection_factory.ts';
@@ -36,7 +36,7 @@ export class Resetter<C> {
         resolve(this.leave(entry) ? this.#done(entry, reason) : undefined);
       };
       const fail = (): void => finish('reset-failed');
-      entry.timer = deadline(this.#clock, this.#timeoutMs, fail);
+      entry.timer = serverDeadline(this.#clock, this.#timeoutMs, fail);
       result.then(finish, fail);
     });
   }
