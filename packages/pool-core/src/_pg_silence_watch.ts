@@ -3,24 +3,30 @@
  * one of them would never be answered, and the kernel gives up after a quarter of an hour.
  */
 import type pg from 'pg';
+import { deadline, serverDeadline } from './_deadline.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
   type BackendActivity,
   deadBackends,
+  forgetting,
   isSuspect,
   listen,
+  patienceMs,
   type Silence,
 } from './_silence_policy.ts';
 import type { Clock, Timer } from './clock.ts';
-import { ConnectionLostError } from './errors.ts';
+import { ConnectionLostError, ConnectTimeoutError } from './errors.ts';
 
 /** Looks at the connections; the detection is at most this late. */
 const LOOK_MS = 250;
 /** Between the two questions: an answer may have been on its way when the first was asked. */
 const AGAIN_MS = 200;
-/** A server that does not answer a new connection in this time is down, which others find out. */
-const ASK_MS = 2_000;
+/**
+ * How long the server may take to answer a new connection: the first time, so that an outage is suspected within 3.5 s; and
+ * the second time, for the verdict over what is lent.
+ */
+const ASK_MS = [1_500, 5_000] as const;
 
 export interface SilenceWatchParts {
   readonly clock: Clock;
@@ -34,6 +40,10 @@ export interface SilenceWatchParts {
   readonly pooler: Pick<PoolerDetector, 'verdict' | 'settle'>;
   /** Connections were lost in silence: the idle ones opened before may be as dead. */
   lost(count: number): void;
+  /** A new connection was answered after this time, ms: the server is there. */
+  reached(tookMs: number): void;
+  /** A new connection, begun at this time, was not answered, and nothing else was heard of the server since. */
+  unreachable(error: Error, startedAt: number): void;
 }
 
 /**
@@ -41,13 +51,26 @@ export interface SilenceWatchParts {
  * waited too long, a fresh connection asks the server, by backend pid, what the suspects do: twice not active means dead.
  * Legitimate long statements are active, and left alone. Behind a pooler, where process ids are not the server's, it does
  * nothing.
+ *
+ * Where two new connections in a row are not answered either, and not a byte came on any lent one meanwhile, the network or
+ * the server's host is gone: that counts as an outage, and what waits for an answer is told. An error is an answer here (no
+ * room, a name that does not resolve, a port that is closed): it says nothing of connections that are open.
  * Measured against pg.Pool, which never recovers: served again after 1.4 s (prototype with 1 s of silence).
  */
 export class SilenceWatch {
   readonly #parts: SilenceWatchParts;
-  readonly #silences = new WeakMap<pg.Client, Silence>();
+  /** Of those that waited for an answer at the last look. */
+  #silences = new Map<pg.Client, Silence>();
   #timer: Timer | undefined;
   #asking = false;
+  #asker: pg.Client | undefined;
+  /** New connections in a row that were not answered. */
+  #unanswered = 0;
+  /** When the first of them was begun, and when a byte last came on a lent connection. */
+  #doubtAt = 0;
+  #heardAt = 0;
+  /** The longest silence of late that ended with a byte. */
+  #longestMs = 0;
   #stopped = false;
 
   constructor(parts: SilenceWatchParts) {
@@ -58,66 +81,122 @@ export class SilenceWatch {
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
+    if (this.#asker !== undefined) insideOf(this.#asker).connection?.stream?.destroy?.();
   }
 
+  /** When this process itself stood still, the answers that came meanwhile are read first. */
   #arm(): void {
-    this.#timer = this.#parts.clock.setTimeout(() => {
+    this.#timer = deadline(this.#parts.clock, LOOK_MS, () => {
       if (this.#stopped) return;
       // A verdict may change with the address behind a name: the watch goes on, and costs nothing meanwhile.
       if (this.#parts.pooler.verdict.backendPids) this.#look();
       this.#arm();
-    }, LOOK_MS);
+    });
   }
 
   #look(): void {
-    const suspects = this.#suspects(this.#parts.silenceMs);
+    this.#longestMs = forgetting(this.#longestMs);
+    const suspects = this.#suspects();
     if (suspects.length === 0 || this.#asking) return;
     this.#asking = true;
+    const startedAt = this.#parts.clock.now();
     this.#ask(suspects)
-      .catch(() => {
-        // The server cannot be asked: no verdict. The next look asks again.
-      })
+      .then(
+        () => {
+          this.#unanswered = 0;
+        },
+        (error) => this.#failed(error, startedAt, suspects),
+      )
       .finally(() => {
         this.#asking = false;
       });
   }
 
-  /** The lent clients that have waited `silenceMs` for a byte. */
-  #suspects(silenceMs: number): pg.Client[] {
+  #failed(error: unknown, startedAt: number, suspects: readonly pg.Client[]): void {
+    if (!(error instanceof ConnectTimeoutError) || this.#stopped) {
+      this.#unanswered = 0;
+      return;
+    }
+    if (this.#unanswered === 0) this.#doubtAt = startedAt;
+    const silent = this.#suspects();
+    if (this.#heardAt >= this.#doubtAt) {
+      this.#unanswered = 0;
+      return;
+    }
+    this.#unanswered++;
+    this.#parts.unreachable(error, startedAt);
+    if (this.#unanswered < ASK_MS.length) return;
+    this.#unanswered = 0;
+    const lost = suspects.filter((client) => silent.includes(client));
+    this.#end(lost, `two new connections were not answered either (${error.message})`);
+  }
+
+  /** The lent clients that have waited too long for a byte. */
+  #suspects(): pg.Client[] {
+    const silenceMs = patienceMs(this.#parts.silenceMs, this.#longestMs);
     const now = this.#parts.clock.now();
+    const silences = new Map<pg.Client, Silence>();
     const suspects: pg.Client[] = [];
     for (const client of this.#parts.lent()) {
       const inside = insideOf(client);
       const statement = activeQueryOf(inside);
       const bytes = inside.connection?.stream?.bytesRead;
       if (statement === undefined || bytes === undefined || inside.processID == null) continue;
-      const silence = listen(this.#silences.get(client), bytes, statement, now);
-      this.#silences.set(client, silence);
+      const before = this.#silences.get(client);
+      if (before !== undefined && before.bytes !== bytes) this.#heard(now, now - before.since);
+      const silence = listen(before, bytes, statement, now);
+      silences.set(client, silence);
       if (isSuspect(silence, now, silenceMs)) suspects.push(client);
     }
+    this.#silences = silences;
     return suspects;
   }
 
+  #heard(now: number, silentMs: number): void {
+    this.#heardAt = now;
+    // Within a look or two it may as well have been no silence at all.
+    if (silentMs >= 2 * LOOK_MS) this.#longestMs = Math.max(this.#longestMs, silentMs);
+  }
+
   async #ask(suspects: readonly pg.Client[]): Promise<void> {
+    const { clock } = this.#parts;
     const asker = this.#parts.newClient();
+    this.#asker = asker;
+    // Its time is limited here: pg's own limit, where shorter, would be taken for an answer.
+    insideOf(asker)._connectionTimeoutMillis = 0;
     asker.on('error', () => {});
-    const timer = this.#parts.clock.setTimeout(() => {
-      insideOf(asker).connection?.stream?.destroy?.();
-    }, ASK_MS + AGAIN_MS);
+    const begun = clock.now();
+    const ms = ASK_MS[this.#unanswered] ?? ASK_MS[0];
+    let late: ConnectTimeoutError | undefined;
+    let timer = serverDeadline(clock, ms, () => {
+      late = new ConnectTimeoutError(ms);
+      insideOf(asker).connection?.stream?.destroy?.(late);
+    });
     try {
       await asker.connect();
+      this.#parts.reached(clock.now() - begun);
+      timer.cancel();
+      timer = serverDeadline(clock, ms, () => insideOf(asker).connection?.stream?.destroy?.());
       const { settled, backendPids } = await this.#parts.pooler.settle(asker);
       if (!settled || !backendPids) return;
       const pids = suspects.map((client) => insideOf(client).processID as number);
       let dead = await this.#deadOf(asker, pids);
       if (dead.size > 0) {
-        await new Promise<void>((resolve) => this.#parts.clock.setTimeout(resolve, AGAIN_MS));
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, AGAIN_MS));
         dead = await this.#deadOf(asker, [...dead]);
       }
-      this.#end(suspects, dead);
+      const silent = new Set(this.#suspects());
+      const lost = suspects.filter(
+        (client) => silent.has(client) && dead.has(insideOf(client).processID as number),
+      );
+      this.#end(lost, 'the server does not work on the statement');
+    } catch (error) {
+      throw late ?? error;
     } finally {
-      timer.cancel();
+      // The timer ends a goodbye that nobody answers as well.
       await asker.end().catch(() => {});
+      timer.cancel();
+      this.#asker = undefined;
     }
   }
 
@@ -129,17 +208,13 @@ export class SilenceWatch {
     return deadBackends(pids, rows);
   }
 
-  /** Closes the dead ones, unless a byte came after all; what ran on them is refused. */
-  #end(suspects: readonly pg.Client[], dead: ReadonlySet<number>): void {
-    const silent = new Set(this.#suspects(this.#parts.silenceMs));
-    let count = 0;
-    for (const client of suspects) {
+  /** Closes the dead ones; what ran on them is refused. */
+  #end(lost: readonly pg.Client[], why: string): void {
+    for (const client of lost) {
       const { processID, connection } = insideOf(client);
-      if (!silent.has(client) || !dead.has(processID as number)) continue;
-      count++;
-      const message = `The connection fell silent: no byte for ${this.#parts.silenceMs} ms, and the server does not work on the statement (backend ${processID})`;
+      const message = `The connection fell silent: no byte for ${this.#parts.silenceMs} ms or longer, and ${why} (backend ${processID})`;
       connection?.stream?.destroy?.(new ConnectionLostError(message, { maybeExecuted: true }));
     }
-    if (count > 0) this.#parts.lost(count);
+    if (lost.length > 0) this.#parts.lost(lost.length);
   }
 }

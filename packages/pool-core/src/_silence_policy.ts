@@ -29,6 +29,24 @@ export function isSuspect(silence: Silence, now: number, silenceMs: number): boo
   return now - silence.since >= silenceMs;
 }
 
+/** A statement that was answered after a silence makes the next one this much more patient. */
+const PATIENCE = 3;
+/** How much of it is left at the next look, four times a second: half of it after 17 s. */
+const KEPT = 0.99;
+
+/** The longest silence of late that ended with an answer, one look later. */
+export function forgetting(longestMs: number): number {
+  return longestMs * KEPT;
+}
+
+/**
+ * How long a silence must be to be asked about: a network that loses packets keeps its connections silent for seconds and sends
+ * again. Between `silenceMs` and three times that.
+ */
+export function patienceMs(silenceMs: number, longestMs: number): number {
+  return Math.min(PATIENCE * silenceMs, Math.max(silenceMs, PATIENCE * longestMs));
+}
+
 /** What `pg_stat_activity` says of a backend; no row: the backend is gone. */
 export interface BackendActivity {
   readonly pid: number;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deadBackends, isSuspect, listen } from './_silence_policy.ts';
+import { deadBackends, forgetting, isSuspect, listen, patienceMs } from './_silence_policy.ts';
 
 const statement = {};
 
@@ -30,4 +30,20 @@ test.each([
   ['hidden from this user', [{ pid: 7, state: null }], []],
 ])('deadBackends() of a backend that is %s', (_, activities, dead) => {
   expect([...deadBackends([7], activities)]).toEqual(dead);
+});
+
+test.each([
+  ['where nothing was slow of late', 0, 1_500],
+  ['a little slow', 500, 1_500],
+  ['where packets had to be sent again', 700, 2_100],
+  ['never beyond three times', 9_000, 4_500],
+])('patienceMs() of 1500: %s', (_, longestMs, expected) => {
+  expect(patienceMs(1_500, longestMs)).toBe(expected);
+});
+
+test('forgetting() halves the longest silence in about 17 s of looks', () => {
+  let longestMs = 1_000;
+  for (let look = 0; look < 17 * 4; look++) longestMs = forgetting(longestMs);
+  expect(longestMs).toBeGreaterThan(480);
+  expect(longestMs).toBeLessThan(520);
 });

@@ -370,6 +370,25 @@ export class DynamicConnectionPoolManager<C>
   }
 
   /**
+  /**
+   * For who builds on the manager and has connections of his own to the same server: one of them was opened, in this time (ms).
+   * It counts for the pool's {@link state} as one of its own.
+   */
+  heardOfServer(tookMs: number): void {
+    if (this.state === 'ready' || this.pool.ending) return;
+    const now = this.#settings.clock.now();
+    this.#recovery.succeeded(tookMs, now);
+    this.#lifecycle.fill(now);
+    this.pool.pulse();
+  }
+
+  /** The same for one that failed, begun at this time of the pool's clock. */
+  missedServer(error: unknown, startedAt: number): void {
+    if (this.pool.ending) return;
+    const now = this.#settings.clock.now();
+    this.#recovery.failed(this.#classify(error), error, startedAt, now);
+  }
+
    * Closes the pool: acquires that wait are refused at once, idle connections closed, leased ones closed when they come
    * back, and after `graceMs` (default `endGraceMs`) under their holders. Resolves when all are closed. The second call
    * returns the same promise.

@@ -256,14 +256,19 @@ export class Pool
       clock: resources.clock,
       silenceMs,
       *lent() {
-        if (resources.leased === 0) return;
+        if (resources.leased === 0 && resources.probing === 0) return;
         for (const { state, connection } of resources.entries()) {
-          if (state === 'leased' && connection !== undefined) yield connection;
+          // A health check waits for an answer as well.
+          if ((state === 'leased' || state === 'probing') && connection !== undefined) {
+            yield connection;
+          }
         }
       },
       newClient: () => this.#newClient(),
       pooler: this.#pooler,
-      lost: () => void resources.bumpGeneration(),
+      lost: () => this.#outdateAll(),
+      reached: (tookMs) => this.manager.heardOfServer(tookMs),
+      unreachable: (error, startedAt) => this.manager.missedServer(error, startedAt),
     });
   }
 
@@ -712,6 +717,12 @@ export class Pool
     resources.bumpGeneration();
     for (const entry of resources.idleEntries()) void resources.destroyIdle(entry, 'outdated');
   }
+    this.#outdateAll();
+  }
+
+  /** None of the connections there are is lent again: the idle ones go now, the lent ones at their release. */
+  #outdateAll(): void {
+    const resources = this.#resources;
 
   // --- the end --------------------------------------------------------------------------------------------------
 
