@@ -104,10 +104,15 @@ export class LifecycleManager<C> {
     if (this.#running) this.#timer.arm(entry.expiresAt, now);
   }
 
-  /** Connects that no waiter asked for are not hurried: whatever the error, the next one pauses. */
+  /**
+   * Connects that no waiter asked for are not hurried: whatever the error, the next one pauses. With jitter: a fleet that lost its
+   * server at one instant would else ask for it, and come back to it, at one instant every second.
+   */
   connectFailed(now: number): void {
-    const { backoffMinMs, backoffMaxMs } = this.#settings.tuning;
-    this.#notBefore = now + Math.min(backoffMaxMs, backoffMinMs * 2 ** this.#failures);
+    const { random, tuning } = this.#settings;
+    const { backoffMinMs, backoffMaxMs } = tuning;
+    const cap = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.#failures);
+    this.#notBefore = now + backoffMinMs + random() * (cap - backoffMinMs);
     this.#failures = Math.min(this.#failures + 1, 20);
     this.asked = 0;
     if (this.#substitute === 'opening') this.#substitute = 'none';

@@ -25,6 +25,7 @@ import type {
   PoolStats,
   ResizablePool,
   ScalingEvent,
+  ScalingReason,
 } from './contract.ts';
 import {
   AcquireAbortedError,
@@ -131,7 +132,7 @@ export class DynamicConnectionPoolManager<C>
     this.#lifecycle = new LifecycleManager(this.pool, settings, {
       mayConnect: (now) => this.#recovery.allows(this.pool.connecting, now),
       retryIn: (now) => this.#recovery.retryIn(now),
-      grew: (reason) => this.#decisions.grew(reason, this.#lifecycle.standing, this.#load),
+      grew: (reason) => this.#grew(reason, this.#lifecycle.standing),
     });
     this.#scaler = new Scaler(this.pool, settings, this.#lifecycle, this.#decisions, {
       ticked: (now) => this.#ticked(now),
@@ -370,7 +371,6 @@ export class DynamicConnectionPoolManager<C>
   }
 
   /**
-  /**
    * For who builds on the manager and has connections of his own to the same server: one of them was opened, in this time (ms).
    * It counts for the pool's {@link state} as one of its own.
    */
@@ -389,6 +389,7 @@ export class DynamicConnectionPoolManager<C>
     this.#recovery.failed(this.#classify(error), error, startedAt, now);
   }
 
+  /**
    * Closes the pool: acquires that wait are refused at once, idle connections closed, leased ones closed when they come
    * back, and after `graceMs` (default `endGraceMs`) under their holders. Resolves when all are closed. The second call
    * returns the same promise.
@@ -460,11 +461,16 @@ export class DynamicConnectionPoolManager<C>
       tuning,
     );
     if (pool.connecting < wanted) {
-      this.#decisions.grew('waiters', this.#lifecycle.standing + 1, this.#load);
+      this.#grew('waiters', this.#lifecycle.standing + 1);
       return true;
     }
     pool.recheckIn(tuning.waitTargetMs);
     return false;
+  }
+
+  /** A prober is no growth: ten minutes of them would push everything else out of the log. */
+  #grew(reason: ScalingReason, to: number): void {
+    if (this.#recovery.state !== 'down') this.#decisions.grew(reason, to, this.#load);
   }
 
   #connected(entry: Entry<C>, tookMs: number, now: number): void {
