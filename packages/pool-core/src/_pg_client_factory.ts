@@ -9,6 +9,7 @@ import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts'
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';
+import { guardWire } from './_pg_wire_guard.ts';
 import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
 import type { DestroyReason } from './contract.ts';
 
@@ -53,6 +54,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     // Looked up and called as pg-pool does: a Client may be a plain function.
     const Client = host.Client as new (options: pg.PoolConfig) => pg.Client;
     const client = new Client(host.options);
+    guardWire(client);
     const inside = insideOf(client);
     // The engine's time limit is longer where the process itself stood still, or `connectTimeoutMs` says so: pg's would come first.
     if (inside._connectionTimeoutMillis !== undefined) inside._connectionTimeoutMillis = 0;
@@ -137,6 +139,8 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
 
   isUsable(client: pg.Client): boolean {
     const inside: ClientInside = insideOf(client);
+    // A socket that is destroyed tells so only in a later turn.
+    if (inside.connection?.stream?.destroyed === true) return false;
     return inside._queryable !== false && inside._ending !== true;
   }
 

@@ -3,6 +3,7 @@
  * stand-ins that tests pass as `Client`: each may be missing.
  */
 import type { EventEmitter } from 'node:events';
+import type { Duplex } from 'node:stream';
 import type pg from 'pg';
 
 /** A statement under way, as pg keeps it. */
@@ -18,6 +19,8 @@ export interface ConnectionInside extends EventEmitter {
     readonly bytesRead?: number;
   };
   readonly parsedStatements?: Readonly<Record<string, string>>;
+  /** Called with the socket once it speaks PostgreSQL's protocol. */
+  attachListeners?(stream: Duplex): void;
 }
 
 export interface ClientInside {
@@ -31,11 +34,11 @@ export interface ClientInside {
   readonly _queryable?: boolean;
   readonly _ending?: boolean;
   readonly _connected?: boolean;
+  /** 0: the client itself never gives up on its connect. */
+  _connectionTimeoutMillis?: number;
   readonly _activeQuery?: ActiveQuery | null;
   readonly _queryQueue?: readonly ActiveQuery[];
   readonly _sentQueryQueue?: readonly ActiveQuery[];
-  /** 0: the client itself never gives up on its connect. */
-  _connectionTimeoutMillis?: number;
   /** Since pg 8.21. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
   /** Since pg 8.21; before, `activeQuery` is a plain field, later it warns. */

@@ -36,6 +36,7 @@ import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
+import { guardWire } from './_pg_wire_guard.ts';
 import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
@@ -163,8 +164,8 @@ export class Pool
   readonly #lanes: Lanes | undefined;
   readonly #silence: SilenceWatch | undefined;
   readonly #pooler: PoolerDetector;
-  /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   readonly #idle: IdleTimer<pg.Client> | undefined;
+  /** Set while pg-pool's `connect()` looks whether it must queue: it must not, the engine does. */
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
   #queueing: ((waiter: ConnectWaiter) => void) | undefined;
@@ -275,7 +276,9 @@ export class Pool
   /** A client outside of the pool, for what must not queue behind its users. */
   #newClient(options?: pg.ClientConfig): pg.Client {
     const Client = this.#inside.Client as new (options: pg.PoolConfig) => pg.Client;
-    return new Client({ ...this.options, ...options });
+    const client = new Client({ ...this.options, ...options });
+    guardWire(client);
+    return client;
   }
 
   get #inside(): PoolInside {
@@ -714,15 +717,15 @@ export class Pool
     const now = resources.clock.now();
     if (now < this.#roleLostUntil) return;
     this.#roleLostUntil = now + ROLE_LOST_MS;
-    resources.bumpGeneration();
-    for (const entry of resources.idleEntries()) void resources.destroyIdle(entry, 'outdated');
-  }
     this.#outdateAll();
   }
 
   /** None of the connections there are is lent again: the idle ones go now, the lent ones at their release. */
   #outdateAll(): void {
     const resources = this.#resources;
+    resources.bumpGeneration();
+    for (const entry of resources.idleEntries()) void resources.destroyIdle(entry, 'outdated');
+  }
 
   // --- the end --------------------------------------------------------------------------------------------------
 
@@ -791,6 +794,7 @@ export class Pool
       });
     }
     this.#silence?.stop();
+    this.#idle?.stop();
     const left = this.#graceMs - (resources.clock.now() - begun);
     await this.manager.end({ graceMs: Math.max(0, left) });
   }
@@ -805,7 +809,6 @@ const ROLE_LOST_MS = 1_000;
 function isNative(Client: unknown): boolean {
   return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';
 }
-    this.#idle?.stop();
 
 /** What pg-pool's own constructor does not know, or knows under another name. */
 function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
