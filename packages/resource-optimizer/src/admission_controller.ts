@@ -2,6 +2,7 @@ import { AdmissionShare } from './_admission_share.ts';
 import { LoopTurns } from './_loop_turns.ts';
 import type { ShedConfig, ShedState } from './_shed_policy.ts';
 import { nextShed, OPEN, openShare, refusal } from './_shed_policy.ts';
+import { TenantShares } from './_tenant_shares.ts';
 import type { Clock, TimerLike } from './clock.ts';
 import type { OverloadReason, Priority } from './errors.ts';
 import { InvalidOptionError, OverloadedError } from './errors.ts';
@@ -75,6 +76,7 @@ export class AdmissionController {
   readonly #slowQueues = new Set<WatchedQueue>();
   readonly #turns: LoopTurns;
   readonly #share = new AdmissionShare();
+  readonly #tenants = new TenantShares();
   #state: ShedState = OPEN;
   #tick: TimerLike | undefined;
   #watching = false;
@@ -128,8 +130,11 @@ export class AdmissionController {
     this.#state = OPEN;
   }
 
-  /** @throws OverloadedError */
-  admit(priority: Priority): void {
+  /**
+   * @param tenant on whose behalf; while not all can be served, one that asks for no more than its fair part is let in
+   * @throws OverloadedError
+   */
+  admit(priority: Priority, tenant?: string): void {
     if (!this.#open) {
       this.#admitted++;
       return;
@@ -150,15 +155,24 @@ export class AdmissionController {
     const { memory, cpu } = around;
     // Only those who take part in the turns move them.
     const byTurn = shedding && priority === 'normal' && memory !== 'critical';
-    const turn =
-      !byTurn || this.#share.turn(openShare(age.ms, this.#share.learned(), this.#config));
+    // Counted while nobody is refused as well: when it comes to that, it is known who is noisy.
+    const fair = tenant === undefined ? undefined : this.#tenants.asked(tenant, now);
+    const turn = !byTurn || this.#hasTurn(age.ms, tenant, fair);
     if (byTurn) this.#share.count(turn, now);
     const reason = refusal({ priority, shedding, turn, memory, cpu });
     if (reason === undefined) {
       this.#admitted++;
+      if (tenant !== undefined) this.#tenants.admitted();
       return;
     }
     throw this.#refuse(reason, priority, age, around);
+  }
+
+  #hasTurn(ageMs: number, tenant: string | undefined, fair: number | undefined): boolean {
+    if (tenant === undefined || fair === undefined) {
+      return this.#share.turn(openShare(ageMs, this.#share.learned(), this.#config));
+    }
+    return fair >= 1 || this.#tenants.turn(tenant, openShare(ageMs, fair, this.#config));
   }
 
   stats(): AdmissionStats {

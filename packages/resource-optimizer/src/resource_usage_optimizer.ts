@@ -40,6 +40,11 @@ export interface OptimizerEvents {
 export interface AdmitOptions {
   /** @default {'normal'} */
   readonly priority?: Priority;
+  /**
+   * On whose behalf, not empty: a customer, a user, a job. While not all requests can be served, a tenant that asks for no more
+   * than its fair part (max-min, over the last half second) is let in as ever, and those that ask for more are cut to it.
+   */
+  readonly tenant?: string;
 }
 
 type Work = (stop: AbortSignal) => Promise<Outcome>;
@@ -247,14 +252,18 @@ export class ResourceUsageOptimizer implements AsyncDisposable {
    * Before `start()` and after `stop()` all are let in.
    *
    * @throws OverloadedError with the reason and when to come again
-   * @throws InvalidOptionError for an unknown priority
+   * @throws InvalidOptionError for an unknown priority, or a tenant without a name
    */
   admit(options?: AdmitOptions): void {
     const priority = options?.priority ?? 'normal';
     if (!PRIORITIES.includes(priority)) {
       throw new InvalidOptionError('priority', priority, `one of ${PRIORITIES.join(', ')}`);
     }
-    this.#admission.admit(priority);
+    const tenant = options?.tenant;
+    if (tenant !== undefined && (typeof tenant !== 'string' || tenant === '')) {
+      throw new InvalidOptionError('tenant', tenant, 'a text that is not empty');
+    }
+    this.#admission.admit(priority, tenant);
   }
 
   /**
