@@ -21,6 +21,7 @@ import { openTransaction, sessionState, stillRunning } from './f63_sessions_left
 import { brokenHooks, nestedAcquires, nobodyListens, useAfterRelease } from './f66_misuse.ts';
 import { abortedCopies, hugeResult, noticeFlood, openCursor } from './f70_results.ts';
 import { cancelRace, changedTable } from './f74_statements.ts';
+import { sharedConnections } from './f75_shared_connections.ts';
 import type { Fault } from './fault.ts';
 
 /** Every fault that the command can run, by id. */
@@ -67,6 +68,7 @@ export const FAULTS: readonly Fault[] = [
   openCursor,
   noticeFlood,
   cancelRace,
+  sharedConnections,
   changedTable,
 ];
 

@@ -52,6 +52,8 @@ export interface FaultPoolOptions {
   readonly onConnect?: (query: FaultClient['query']) => Promise<void>;
   /** Whether the pool's and its clients' `error` events are listened to, as the documentation asks for. @default true */
   readonly listens?: boolean;
+  /** Whether statements share connections, which a library may do by itself. @default false */
+  readonly pipelining?: boolean;
   /** Whether checks are on that are meant for development. @default false */
   readonly development?: boolean;
 }

@@ -7,8 +7,23 @@ import { FAULTS } from './catalog.ts';
  * command runs them all. F42 and F48 are bounds on time alone, which a machine busy with tests does not keep.
  */
 const TESTED_IN_POOL_CORE: ReadonlySet<string> = new Set([
-  ...['F05', 'F10', 'F11', 'F11i', 'F11s', 'F13', 'F14', 'F15', 'F17', 'F18g', 'F19', 'F40', 'F41'],
-  ...['F42', 'F48', 'F52', 'F63', 'F64', 'F65', 'F66', 'F67', 'F68', 'F69'],
+  ...[
+    'F04',
+    'F05',
+    'F10',
+    'F11',
+    'F11i',
+    'F11s',
+    'F13',
+    'F14',
+    'F15',
+    'F17',
+    'F18g',
+    'F19',
+    'F40',
+    'F41',
+  ],
+  ...['F42', 'F48', 'F52', 'F63', 'F75', 'F64', 'F65', 'F66', 'F67', 'F68', 'F69'],
 ]);
 
 /** Replays a run that failed: FAULT_SEED=<its seed>. */

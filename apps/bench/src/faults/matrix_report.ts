@@ -1,5 +1,6 @@
 import { type Column, markdownTable } from '../report/table.ts';
 import { type Cell, type CellVerdict, measuredText, meets } from './case_runner.ts';
+import { ELSEWHERE } from './elsewhere.ts';
 import type { FaultMatrix, MatrixRun } from './matrix.ts';
 
 export const CELL_MARKS: Readonly<Record<CellVerdict, string>> = {
@@ -76,6 +77,15 @@ export function matrixMarkdown(matrix: FaultMatrix): string {
     'missed its bound.',
     '',
     ...matrix.faults.flatMap((fault) => faultSection(matrix, fault)),
+    '## Not in the matrix',
+    '',
+    'Of the catalogue, but not run by the command: virtual time, several processes or hosts, or parts that only our pool has.',
+    '',
+    ...ELSEWHERE.map(
+      ({ id, what, test }) =>
+        `- ${id} ${what}: ${test === undefined ? 'no test yet' : `[${test}](../${test})`}`,
+    ),
+    '',
     '## Runs',
     '',
     ...matrix.runs.map((run) => `- ${runText(run)}`),

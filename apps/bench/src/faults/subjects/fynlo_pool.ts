@@ -5,7 +5,7 @@ import { clientOptions, poolOf } from './pg_clients.ts';
 export const fynloPool: FaultSubject = {
   name: 'fynlo',
   settings:
-    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire)',
+    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining',
   keepsDeadlines: true,
   async open(options) {
     const { Pool } = await import('@fynlo/pool-core');
@@ -17,6 +17,7 @@ export const fynloPool: FaultSubject = {
       ...(options.connectTimeoutMs === undefined
         ? {}
         : { connectTimeoutMs: options.connectTimeoutMs }),
+      ...(options.pipelining === true ? { pipelining: true } : {}),
       ...(development ? { leases: true, detectNestedAcquire: true } : {}),
       ...(onConnect === undefined
         ? {}

@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultSubject } from '../fault_subject.ts';
 import { clientOf, clientOptions } from './pg_clients.ts';
 
@@ -8,6 +9,9 @@ export const genericPool: FaultSubject = {
     'generic-pool of pg Clients: max and acquireTimeoutMillis as the case says, testOnBorrow with a check for broken clients, an error listener on each, broken clients destroyed',
   keepsDeadlines: true,
   async open(options) {
+    if (options.pipelining === true) {
+      throw new NotApplicableError('its statements do not share connections');
+    }
     const { createPool } = await import('generic-pool');
     const { default: pg } = await import('pg');
     const broken = new WeakSet<Client>();

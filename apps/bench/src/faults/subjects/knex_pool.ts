@@ -1,4 +1,5 @@
 import type { Client } from 'pg';
+import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultSubject } from '../fault_subject.ts';
 import { clientOf } from './pg_clients.ts';
 
@@ -15,6 +16,9 @@ export const knexPool: FaultSubject = {
     'knex on tarn: pool.min 0 as its documentation advises, max, acquireConnectionTimeout and createTimeoutMillis as the case says; a checkout is client.acquireConnection()',
   keepsDeadlines: true,
   async open(options) {
+    if (options.pipelining === true) {
+      throw new NotApplicableError('its statements do not share connections');
+    }
     const { default: knex } = await import('knex');
     const connectTimeoutMs = options.connectTimeoutMs ?? options.acquireTimeoutMs;
     const { onConnect } = options;

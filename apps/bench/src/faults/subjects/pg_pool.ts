@@ -1,3 +1,4 @@
+import { NotApplicableError } from '../fault.ts';
 import type { FaultSubject } from '../fault_subject.ts';
 import { clientOptions, poolOf } from './pg_clients.ts';
 
@@ -7,6 +8,9 @@ export const pgPool: FaultSubject = {
     'max and connectionTimeoutMillis as the case says, an error listener on the pool, broken clients released with their error',
   keepsDeadlines: true,
   async open(options) {
+    if (options.pipelining === true) {
+      throw new NotApplicableError('its statements do not share connections');
+    }
     const { default: pg } = await import('pg');
     const { onConnect } = options;
     const pool = new pg.Pool({

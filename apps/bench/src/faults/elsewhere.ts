@@ -1,0 +1,40 @@
+/** A fault that the command does not run. */
+export interface FaultElsewhere {
+  readonly id: string;
+  readonly what: string;
+  /** The test that runs it on our pool, from the root of the repository; absent: none yet. */
+  readonly test?: string;
+}
+
+const CORE = 'packages/pool-core/src';
+
+/** What is in the catalogue and not in the matrix: virtual time, several processes or hosts, or our own parts alone. */
+export const ELSEWHERE: readonly FaultElsewhere[] = [
+  { id: 'F07', what: 'fork, cluster, worker threads' },
+  { id: 'F20', what: 'idle connections cut by a NAT device', test: `${CORE}/lifecycle_test.ts` },
+  { id: 'F21', what: 'an outage of ten minutes', test: `${CORE}/outage_test.ts` },
+  { id: 'F30', what: 'a standby is promoted', test: `${CORE}/pg_query_error_test.ts` },
+  { id: 'F31', what: 'a role changes behind a stale name' },
+  { id: 'F32', what: 'answers of DNS change' },
+  { id: 'F33', what: 'a replica lags behind' },
+  { id: 'F34', what: 'a switchover under open transactions' },
+  { id: 'F44', what: 'a database at 5 % speed for 4 s', test: `${CORE}/simulation_test.ts` },
+  { id: 'F45', what: '10 to 500 connections and back', test: `${CORE}/simulation_test.ts` },
+  { id: 'F46', what: 'a sawtooth load', test: `${CORE}/simulation_test.ts` },
+  { id: 'F47', what: 'the best size of the pool' },
+  { id: 'F50', what: 'twice the load that can be served' },
+  { id: 'F51', what: 'a noisy tenant' },
+  { id: 'F53', what: 'garbage collection' },
+  { id: 'F54', what: 'a budget of connections kept in Redis' },
+  { id: 'F60', what: 'a client that is never given back', test: `${CORE}/pg_acquire_test.ts` },
+  { id: 'F77', what: 'a password that changes' },
+  { id: 'F78', what: 'poolers in between', test: `${CORE}/pg_pooler_test.ts` },
+  { id: 'F80', what: 'jumps of the clock', test: `${CORE}/lifecycle_test.ts` },
+  { id: 'F81', what: '500 connections of the same age', test: `${CORE}/lifecycle_test.ts` },
+  { id: 'F82', what: 'a day of random faults' },
+  {
+    id: 'F83',
+    what: 'random calls against a model',
+    test: `${CORE}/resource_pool_model_test.ts`,
+  },
+];
