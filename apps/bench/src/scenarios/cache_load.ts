@@ -1,9 +1,6 @@
-import { seededRandom } from '@fynlo/orchestrator/measurement';
-import { closedLoop } from '../load/closed_loop.ts';
-import { openLoop } from '../load/open_loop.ts';
-import { ClientCost } from '../measure/client_cost.ts';
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import { type BenchCache, VALUE } from '../subjects/bench_cache.ts';
+import { putLoad } from './put_load.ts';
 
 /** Keys that the read scenarios use. */
 const KEYS = 2000;
@@ -22,49 +19,20 @@ export async function fill(cache: BenchCache): Promise<void> {
   }
 }
 
-/** Puts the round's load on a cache; a wrong or missing value is an error. */
+/** Puts the round's load on a cache; a wrong or missing value is an error, and an error is the round's failure. */
 export async function loadCache(
-  { params, seed, signal }: RoundContext,
+  context: RoundContext,
   operation: (i: number) => unknown,
 ): Promise<RoundOutcome> {
-  const cost = new ClientCost();
-  const load = {
-    operation: async (i: number) => {
-      const value = (await operation(i)) as typeof VALUE | undefined;
-      if (value?.n !== VALUE.n)
-        throw new Error(`expected the value back, got ${JSON.stringify(value)}`);
-    },
-    warmupMs: params.warmupMs,
-    durationMs: params.durationMs,
-    signal,
-    onMeasure: () => cost.start(),
-  };
-  const { ratePerSecond, callers } = params;
-  const result = await (ratePerSecond === undefined
-    ? closedLoop({ ...load, callers })
-    : openLoop({ ...load, ratePerSecond, random: seededRandom(seed) }));
-  const { cpuMicros, cpuPercent, rssPeakMb, allocatedBytes } = cost.stop();
+  const { metrics, result } = await putLoad(context, async (i) => {
+    const value = (await operation(i)) as typeof VALUE | undefined;
+    if (value?.n !== VALUE.n)
+      throw new Error(`expected the value back, got ${JSON.stringify(value)}`);
+  });
   if (result.failed > 0) {
     throw new Error(`${result.failed} requests failed, the first: ${String(result.firstError)}`);
   }
-  const { completed, elapsedMs, response, service, lag } = result;
-  return {
-    metrics: {
-      opsPerSecond: (completed / elapsedMs) * 1000,
-      p50Ms: response.percentile(50),
-      p95Ms: response.percentile(95),
-      p99Ms: response.percentile(99),
-      ...(lag.count === 0
-        ? {}
-        : { serviceP50Ms: service.percentile(50), lagP99Ms: lag.percentile(99) }),
-      cpuMicrosPerOp: cpuMicros / Math.max(1, completed),
-      cpuPercent,
-      bytesPerOp: allocatedBytes / Math.max(1, completed),
-      rssPeakMb,
-      errors: 0,
-    },
-    histogram: response.buckets(),
-  };
+  return { metrics, histogram: result.response.buckets() };
 }
 
 /** A namespace of this round's own, so that no round finds what another left. */

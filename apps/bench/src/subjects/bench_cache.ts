@@ -1,4 +1,4 @@
-import type { Subject } from '../scenario/scenario.ts';
+import { type SubjectKind, subjectsOf } from './subjects_of.ts';
 
 /** The value that every cache keeps: what a product row looks like as JSON, 95 bytes. */
 export const VALUE = { id: 1, name: 'x'.repeat(70), n: 42 };
@@ -24,29 +24,11 @@ export interface BenchCacheOptions {
   readonly namespace: string;
 }
 
-/** A cache library at settings its documentation recommends. The library is loaded when a cache is made, not before. */
-export interface CacheKind {
-  readonly name: string;
-  readonly settings: string;
-  readonly notBuilt?: string;
-  open(options: BenchCacheOptions): Promise<BenchCache>;
-}
+/** A cache library at its best documented settings. */
+export type CacheKind = SubjectKind<BenchCacheOptions, BenchCache>;
 
-/** Makes subjects of cache kinds. */
-export function cacheSubjects(
-  kinds: readonly CacheKind[],
-  work: (
-    open: CacheKind['open'],
-    context: Parameters<Subject['round']>[0],
-  ) => ReturnType<Subject['round']>,
-): Subject[] {
-  return kinds.map(({ name, settings, notBuilt, open }) => ({
-    name,
-    settings,
-    ...(notBuilt === undefined ? {} : { notBuilt }),
-    round: (context) => work(open, context),
-  }));
-}
+/** A subject of each library. */
+export const cacheSubjects: typeof subjectsOf<BenchCacheOptions, BenchCache> = subjectsOf;
 
 export function notSupported(what: string): never {
   throw new Error(`This subject cannot ${what}: it does not belong into this scenario`);

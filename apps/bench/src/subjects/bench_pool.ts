@@ -1,5 +1,5 @@
 import type { Metrics } from '../measure/metric.ts';
-import type { Subject } from '../scenario/scenario.ts';
+import { type SubjectKind, subjectsOf } from './subjects_of.ts';
 
 /** What every pool under test can do, in its own best way. */
 export interface BenchPool {
@@ -23,26 +23,8 @@ export interface BenchPoolOptions {
   readonly acquireTimeoutMs?: number;
 }
 
-/** A pool library at settings its documentation recommends. The library is loaded when a pool is made, not before. */
-export interface PoolKind {
-  readonly name: string;
-  readonly settings: string;
-  readonly notBuilt?: string;
-  open(options: BenchPoolOptions): Promise<BenchPool>;
-}
+/** A pool library at its best documented settings. */
+export type PoolKind = SubjectKind<BenchPoolOptions, BenchPool>;
 
-/** Makes subjects of pool kinds: each round opens the pool, works, and closes it. */
-export function poolSubjects(
-  kinds: readonly PoolKind[],
-  work: (
-    open: PoolKind['open'],
-    context: Parameters<Subject['round']>[0],
-  ) => ReturnType<Subject['round']>,
-): Subject[] {
-  return kinds.map(({ name, settings, notBuilt, open }) => ({
-    name,
-    settings,
-    ...(notBuilt === undefined ? {} : { notBuilt }),
-    round: (context) => work(open, context),
-  }));
-}
+/** A subject of each library. */
+export const poolSubjects: typeof subjectsOf<BenchPoolOptions, BenchPool> = subjectsOf;
