@@ -15,7 +15,10 @@ export const runFlags = {
     'folder for the files (default reports/latest; targets: reports/bench, or a FILE.json)',
     'o',
   ),
-  profile: choiceFlag(['quick', 'ci', 'full'], 'how long and how large (default full)'),
+  profile: choiceFlag(
+    ['quick', 'ci', 'full'],
+    'how long and how large (default full); targets, quick: only the subjects a target names',
+  ),
   format: choiceFlag(FORMATS, 'what to print on stdout (default pretty)'),
   seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
   ...loadFlags,

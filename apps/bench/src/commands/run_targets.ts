@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CommandContext } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
-import type { ExitCode } from '../cli/exit_code.ts';
+import { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
 import { changeMarkdown } from '../compare/change_table.ts';
 import { readEnvironment } from '../measure/environment.ts';
@@ -71,12 +71,13 @@ export async function runTargets(
   const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, asked));
   const baseline = await baselineFor(flags.baseline);
   const failOn = parseFailOn(flags['fail-on']);
+  const chosen = chosenSubjects(flags, asked);
   const plan = asked.map((scenario) => ({
     scenario,
+    only: chosen.length === 0 && flags.profile === 'quick' ? judgedSubjects(scenario) : chosen,
     params: paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']),
     rounds: roundsFor(scenario, flags),
   }));
-  const only = chosenSubjects(flags, asked);
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
   const measured = new Set(
     kept?.scenarios.flatMap(({ id, failure }) => (failure === undefined ? [id] : [])),
@@ -116,7 +117,7 @@ export async function runTargets(
   };
 
   async function measure(servers: BenchServers): Promise<void> {
-    for (const [index, { scenario, params, rounds }] of todo.entries()) {
+    for (const [index, { scenario, only, params, rounds }] of todo.entries()) {
       const result = await runScenario({
         scenario,
         params,
@@ -187,6 +188,8 @@ export async function runTargets(
     stdout.write(`${environmentLines(result).map(colors.dim).join('\n')}\n`);
   } else stdout.write(`${renderResult(result, flags.format ?? 'json', terminal)}\n`);
   err.write(`Written: ${file}\n`);
+  // A table that an earlier run left incomplete is partial without this one having been interrupted.
+  if (signal.aborted) return ExitCode.interrupted;
   return targetExitCode(result, { thresholds, changes, failOn }, terminal);
 }
 
@@ -207,6 +210,11 @@ function htmlFileFor(resultFile: string): string {
 function roundsFor(scenario: Scenario, flags: Flags): number {
   if (flags.rounds !== undefined) return flags.rounds;
   return flags.profile === 'quick' ? Math.min(scenario.rounds, 3) : scenario.rounds;
+}
+
+/** Those that a target is about: what the quick profile has time for. */
+function judgedSubjects({ criteria }: Scenario): string[] {
+  return criteria.flatMap(({ subject, peer }) => [subject, ...(peer === undefined ? [] : [peer])]);
 }
 
 function baselineFor(flag: string | undefined): ReturnType<typeof readCommittedBaseline> {

@@ -22,7 +22,6 @@ export function targetExitCode(
   { thresholds, changes, failOn }: Demands,
   { err, colors }: Terminal,
 ): ExitCode {
-  if (result.partial) return ExitCode.interrupted;
   const broken = result.scenarios.filter(({ failure }) => failure !== undefined);
   for (const { id, failure } of broken)
     err.write(`${colors.red(`${id} broke:`)} ${failure?.split('\n')[0]}\n`);

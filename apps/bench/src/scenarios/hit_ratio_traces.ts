@@ -60,6 +60,8 @@ export function parseArcTrace(text: string): Uint32Array {
   return dense(
     lines(text).flatMap((line) => {
       const [first = Number.NaN, count = Number.NaN] = line.split(/\s+/).map(Number);
+      if (!(count >= 0))
+        throw new Error(`"${line}" is no line of an ARC trace: first block, count`);
       return Array.from({ length: count }, (_, i) => first + i);
     }),
   );
