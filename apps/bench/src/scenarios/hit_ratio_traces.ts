@@ -11,8 +11,9 @@ export interface Trace {
 /** Names a folder with public traces: `*.lis` in the form of the ARC paper, `*.trace` with a number a line (LIRS). */
 export const TRACES_FOLDER = 'FYNLO_TRACES';
 
-const REQUESTS = 150_000;
-const KEYS = 50_000;
+// A miss is a round trip to Redis: this many take half a minute in all.
+const REQUESTS = 80_000;
+const KEYS = 20_000;
 
 /** Three workloads that are made here, the same for every subject of a seed. */
 export function generatedTraces(seed: number): Trace[] {
@@ -28,11 +29,11 @@ function popular(seed: number): Uint32Array {
   return Uint32Array.from({ length: REQUESTS }, draw);
 }
 
-/** A report that reads 2000 keys nobody else wants, each 15,000 requests. */
+/** A report that reads 1000 keys nobody else wants, each 8,000 requests. */
 function withScans(seed: number): Uint32Array {
   const draw = zipf(KEYS, 0.9, seededRandom(seed));
   let fresh = KEYS;
-  return Uint32Array.from({ length: REQUESTS }, (_, i) => (i % 15_000 < 2000 ? fresh++ : draw()));
+  return Uint32Array.from({ length: REQUESTS }, (_, i) => (i % 8000 < 1000 ? fresh++ : draw()));
 }
 
 /** What is popular today is not tomorrow: ranks move on by one key each 10 requests. */
