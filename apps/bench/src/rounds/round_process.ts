@@ -2,6 +2,7 @@
  * One round: one subject does a scenario's work once, in a process of its own, so that neither the heap nor the
  * compiled code of another subject is in its way. Started by `round_runner.ts` with an IPC channel.
  */
+import { getEventListeners } from 'node:events';
 import { scenarioById } from '../scenario/catalog.ts';
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 
@@ -28,7 +29,11 @@ const controller = new AbortController();
 // The runner is gone (or wants an end): nothing may go on loading a server nobody measures.
 process.once('disconnect', () => process.exit(0));
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.on(signal, () => controller.abort());
+  process.on(signal, () => {
+    // A subject that does not listen would go on measuring.
+    if (getEventListeners(controller.signal, 'abort').length === 0) process.exit(1);
+    controller.abort();
+  });
 }
 
 process.once('message', (order: RoundOrder) => {

@@ -19,8 +19,8 @@ export class RoundFailedError extends Error {
 /** A round may take this much longer than its warm-up and duration before its process is ended. */
 const GRACE_MS = 60_000;
 
-/** An aborted round may take this long to clean up (a clone, a server of its own) before its process is ended. */
-const CLEAN_UP_MS = 3000;
+/** A round that is to end may take this long to clean up (a fresh clone has many files) before its process is ended. */
+const CLEAN_UP_MS = 10_000;
 
 /** The entry point of a round, found by the package's own `exports`: it must be the build, wherever this file is. */
 function builtEntry(): string {
@@ -56,15 +56,19 @@ export function runRound(
       );
     const { warmupMs, durationMs } = context.params;
     const limitMs = scenario.limitMs ?? warmupMs + durationMs + GRACE_MS;
-    const deadline = setTimeout(
-      () => fail(`no result within ${limitMs / 1000} s\n${output}`),
-      limitMs,
-    );
+    // Set once the round is to end before it is done: what comes of it then, a reply or an exit, is its end.
+    let early: (() => void) | undefined;
     let cleanUp: NodeJS.Timeout | undefined;
-    const onAbort = (): void => {
+    function endEarly(act: () => void): void {
+      early ??= act;
       child.kill('SIGTERM');
-      cleanUp = setTimeout(() => settle(() => {}), CLEAN_UP_MS);
-    };
+      cleanUp ??= setTimeout(() => settle(act), CLEAN_UP_MS);
+    }
+    const deadline = setTimeout(() => {
+      const message = `no result within ${limitMs / 1000} s\n${output}`;
+      endEarly(() => reject(new RoundFailedError(scenario.id, subject.name, message)));
+    }, limitMs);
+    const onAbort = (): void => endEarly(() => reject(signal.reason));
     signal.addEventListener('abort', onAbort, { once: true });
 
     function settle(act: () => void): void {
@@ -72,9 +76,7 @@ export function runRound(
       clearTimeout(cleanUp);
       signal.removeEventListener('abort', onAbort);
       endGroup(child);
-      // Whatever came of a round that was aborted meanwhile, nobody waits for it.
-      if (signal.aborted) reject(signal.reason);
-      else act();
+      (early ?? act)();
     }
 
     child.once('message', (reply: RoundReply) => {

@@ -87,6 +87,7 @@ test('runRound() ends a round that takes longer than its limit', async () => {
   const limited = { ...scenario, limitMs: 300 } as Scenario;
   const round = runRound(limited, subject, context, new AbortController().signal, entry);
   await expect(round).rejects.toThrow('no result within 0.3 s');
+  await expect(round).rejects.toThrow(RoundFailedError);
 });
 
 /** Whether it runs; a process that ended and waits for its parent to look does not. */

@@ -28,7 +28,7 @@ export async function timeInFreshClone(
     await exec('git', ['clone', '--quiet', stdout.trim(), clone]);
     return await time(args, accepted, clone, { ...cleanEnvironment(), HOME: home }, signal);
   } finally {
-    await rm(folder, { recursive: true, force: true });
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 });
   }
 }
 
@@ -49,7 +49,19 @@ function time(
     const begun = performance.now();
     let firstLineMs: number | undefined;
     let tail = '';
-    const child = spawn('npm', [...args], { cwd, env, signal, stdio: ['ignore', 'pipe', 'pipe'] });
+    let closed = false;
+    // A group of its own, to be ended as a whole: npm's own children outlive it.
+    const child = spawn('npm', [...args], {
+      cwd,
+      env,
+      detached: true,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const end = (): void => {
+      if (child.pid !== undefined && !closed) process.kill(-child.pid, 'SIGKILL');
+    };
+    signal.addEventListener('abort', end, { once: true });
+    process.once('exit', end);
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk: Buffer) => {
         firstLineMs ??= performance.now() - begun;
@@ -58,6 +70,10 @@ function time(
     }
     child.once('error', reject);
     child.once('close', (code) => {
+      closed = true;
+      signal.removeEventListener('abort', end);
+      process.off('exit', end);
+      if (signal.aborted) return reject(signal.reason);
       const seconds = (performance.now() - begun) / 1000;
       if (code === null || !accepted.includes(code)) {
         reject(
