@@ -5,6 +5,7 @@ import type { LaneStats } from './_lane_stats.ts';
 const WHY: Readonly<Record<LaneReason, string>> = {
   first: 'as the first query came',
   depth: 'as many queries were under way on each',
+  work: 'as the server had work to do for each',
   'held-up': 'as the others are held up by queries that take long',
   contention: 'as others wait for a connection of their own',
   'low-load': 'as fewer do for the load',

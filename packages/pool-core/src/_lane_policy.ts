@@ -21,6 +21,7 @@ export interface LaneTuning {
 export type LaneReason =
   | 'first'
   | 'depth'
+  | 'work'
   | 'held-up'
   | 'contention'
   | 'low-load'
@@ -32,6 +33,22 @@ export type LaneReason =
   | 'lost'
   | 'session-error'
   | 'closing';
+
+/**
+ * What the server takes longer for than this by itself is worth a backend of its own, ms; below, what several queries save by being
+ * sent and received together is worth more.
+ */
+const WORK_FROM_MS = 0.5;
+/** A query should find no more work ahead of it than this, ms, while there are connections. */
+const WORK_AHEAD_MS = 2;
+
+/** And no more than this while others wait for connections of their own. */
+const CONTENDED_MS = 16;
+
+/** The work that a query of a statement is for its lane, ms. */
+export function workOf(meanMs: number): number {
+  return meanMs >= WORK_FROM_MS ? meanMs : 0;
+}
 
 /** Load must be low for so long before a lane is given back: opening one again may cost a connect. */
 const LOW_FOR_MS = 1_000;
@@ -61,8 +78,9 @@ export interface Demand {
   readonly open: number;
   /** Whether one more is on its way. */
   readonly opening: boolean;
-  /** In flight on the least loaded one; undefined where none takes more. */
+  /** In flight on the least loaded one, and their work, ms; undefined where none takes more. */
   readonly fewest: number | undefined;
+  readonly aheadMs: number;
   /** The most connections of the pool. */
   readonly limit: number;
   /** Acquires that wait for a connection of their own. */
@@ -70,15 +88,18 @@ export interface Demand {
 }
 
 /**
- * Whether one more lane is wanted. Few, deep lanes beat many: two of them serve 64 callers faster than ten do. One connection
- * is left to those who need one of their own, where there is more than one; a lane that is held up by a slow query does not
- * count against `maxLanes`.
+ * Whether one more lane is wanted. Few, deep lanes beat many: two of them serve 64 callers faster than ten do. That is so while
+ * the server takes next to nothing; where it has work to do, each lane is one process of it, and they may be as many as there
+ * are connections. One connection is left to those who need one of their own, where there is more than one; a lane that is held up
+ * by a slow query does not count against `maxLanes`.
  */
 export function wantsLane(demand: Demand, tuning: LaneTuning): LaneReason | undefined {
-  const { lanes, open, opening, fewest, limit, others } = demand;
+  const { lanes, open, opening, fewest, aheadMs, limit, others } = demand;
   if (opening) return undefined;
   if (lanes === 0) return 'first';
-  if (open >= tuning.maxLanes || lanes >= Math.max(1, limit - 1)) return undefined;
+  if (lanes >= Math.max(1, limit - 1)) return undefined;
+  if (others === 0 && aheadMs >= WORK_AHEAD_MS) return 'work';
+  if (open >= tuning.maxLanes) return undefined;
   if (fewest === undefined) return 'held-up';
   return fewest >= tuning.depth && others === 0 ? 'depth' : undefined;
 }
@@ -90,6 +111,8 @@ export interface Supply {
   readonly open: number;
   /** The most that were in flight at once since the last look. */
   readonly peak: number;
+  /** The most work that was in flight at once since then, on all lanes, ms. */
+  readonly peakMs: number;
   /** Since when fewer lanes would have done, ms; 0 when they would not. */
   readonly lowForMs: number;
   /** Acquires that wait for a connection of their own, and connections that are no lanes. */
@@ -99,23 +122,24 @@ export interface Supply {
   readonly excess: number;
 }
 
-/** The lanes that such a load needs, when nobody else wants their connections. */
-export function lanesNeeded(peak: number, tuning: LaneTuning): number {
-  return Math.max(1, Math.min(tuning.maxLanes, Math.ceil((2 * peak) / tuning.depth)));
+/** The lanes that such a load needs, when nobody else wants their connections: half as deep as those that call for one more. */
+export function lanesNeeded(peak: number, peakMs: number, tuning: LaneTuning): number {
+  const byDepth = Math.min(tuning.maxLanes, Math.ceil((2 * peak) / tuning.depth));
+  return Math.max(1, byDepth, Math.min(peak, Math.ceil((2 * peakMs) / WORK_AHEAD_MS)));
 }
 
 /** Whether one lane is to be given back. */
 export function givesLaneBack(supply: Supply, tuning: LaneTuning): LaneReason | undefined {
-  const { lanes, open, peak, lowForMs, others, otherConnections, excess } = supply;
+  const { lanes, open, peak, peakMs, lowForMs, others, otherConnections, excess } = supply;
   if (lanes === 0) return undefined;
   if (excess > 0) return 'limit';
-  // Others wait: what the lanes' windows can hold is enough. Where all connections are lanes, even the last takes its turn.
-  if (
-    others > 0 &&
-    (open > Math.max(1, Math.ceil(peak / tuning.window)) || otherConnections === 0)
-  ) {
+  // Others wait: as many as the windows need and the work bears. Where all connections are lanes, even the last takes its turn.
+  const least = Math.max(1, Math.ceil(peak / tuning.window), Math.ceil(peakMs / CONTENDED_MS));
+  if (others > 0 && (open > least || otherConnections === 0)) {
     return 'contention';
   }
-  if (open > tuning.maxLanes || lowForMs >= LOW_FOR_MS) return 'low-load';
+  if (lowForMs >= LOW_FOR_MS) return 'low-load';
+  // Those that were opened beside held up ones.
+  if (open > Math.max(tuning.maxLanes, lanesNeeded(peak, peakMs, tuning))) return 'low-load';
   return undefined;
 }

@@ -23,7 +23,15 @@ describe('leastLoaded()', () => {
 });
 
 describe('wantsLane()', () => {
-  const demand: Demand = { lanes: 1, open: 1, opening: false, fewest: 8, limit: 10, others: 0 };
+  const demand: Demand = {
+    lanes: 1,
+    open: 1,
+    opening: false,
+    fewest: 8,
+    aheadMs: 0,
+    limit: 10,
+    others: 0,
+  };
   it.each<[string, Partial<Demand>, string | undefined]>([
     ['the first', { lanes: 0, open: 0, fewest: undefined }, 'first'],
     ['one more as all are deep', {}, 'depth'],
@@ -38,7 +46,13 @@ describe('wantsLane()', () => {
       undefined,
     ],
     ['the first even of a single connection', { lanes: 0, limit: 1, fewest: undefined }, 'first'],
-    ['none while others wait', { others: 1 }, undefined],
+    ['none while others wait', { others: 1, aheadMs: 9 }, undefined],
+    ['one more than the most for work', { lanes: 4, open: 4, aheadMs: 2 }, 'work'],
+    [
+      'none for work that would take the last connection',
+      { lanes: 9, open: 9, aheadMs: 9 },
+      undefined,
+    ],
   ])('is %s', (_, change, wanted) => {
     expect(wantsLane({ ...demand, ...change }, tuning)).toBe(wanted);
   });
@@ -49,6 +63,7 @@ describe('givesLaneBack()', () => {
     lanes: 4,
     open: 4,
     peak: 60,
+    peakMs: 0,
     lowForMs: 0,
     others: 0,
     otherConnections: 2,
@@ -58,6 +73,7 @@ describe('givesLaneBack()', () => {
     ['nothing while all is well', {}, undefined],
     ['what the limit no longer allows', { excess: 1 }, 'limit'],
     ['what others wait for, down to what the windows need', { others: 1 }, 'contention'],
+    ['not what the work needs', { others: 1, peak: 24, peakMs: 64 }, undefined],
     ['not what the windows need', { others: 1, open: 2, lanes: 2 }, undefined],
     [
       'the last one where all connections are lanes',
@@ -71,6 +87,7 @@ describe('givesLaneBack()', () => {
     ],
     ['one after a second of low load', { lowForMs: 1_000 }, 'low-load'],
     ['what was opened beside held up ones', { open: 5, lanes: 5 }, 'low-load'],
+    ['not what work is worth', { open: 9, lanes: 9, peak: 18, peakMs: 36 }, undefined],
     ['nothing of none', { lanes: 0, open: 0, excess: 1 }, undefined],
   ])('is %s', (_, change, wanted) => {
     expect(givesLaneBack({ ...supply, ...change }, tuning)).toBe(wanted);
@@ -78,10 +95,13 @@ describe('givesLaneBack()', () => {
 });
 
 it.each([
-  [0, 1],
-  [4, 1],
-  [5, 2],
-  [64, 4],
-])('%i in flight need %i lanes', (peak, wanted) => {
-  expect(lanesNeeded(peak, tuning)).toBe(wanted);
+  [0, 0, 1],
+  [4, 0, 1],
+  [5, 0, 2],
+  [64, 0, 4],
+  [64, 128, 64],
+  [3, 6, 3],
+  [20, 5, 5],
+])('%i in flight, of %i ms, need %i lanes', (peak, peakMs, wanted) => {
+  expect(lanesNeeded(peak, peakMs, tuning)).toBe(wanted);
 });

@@ -33,6 +33,8 @@ export class LaneQuery {
   aborted: { readonly reason: unknown } | undefined;
   queuedAt = 0;
   sentAt = 0;
+  /** What it was taken for in work, as it was sent, ms. */
+  workMs = 0;
   /** Looks at which it was the lane's head. */
   sightings = 0;
   /** Whether its time has been counted already, while it was running. */

@@ -3,7 +3,7 @@
  */
 import type pg from 'pg';
 import type { Entry } from './_entry.ts';
-import type { LaneReason, LaneView } from './_lane_policy.ts';
+import { type LaneReason, type LaneView, workOf } from './_lane_policy.ts';
 import { type LaneQuery, QueryList } from './_lane_query.ts';
 import type { LaneSettings } from './_lane_settings.ts';
 import type { Lender, PgLease } from './_pg_checkout.ts';
@@ -82,6 +82,8 @@ export class Lane implements LaneView {
   /** With what its connection is given back. */
   cost: Error | undefined;
   served = 0;
+  /** The work under way on it, ms. */
+  workMs = 0;
 
   constructor(host: LaneHost, entry: Entry<pg.Client>, lease: PgLease, roundTripMs: number) {
     this.#host = host;
@@ -154,6 +156,8 @@ export class Lane implements LaneView {
     query.sentAt = now;
     query.sightings = 0;
     query.charged = false;
+    query.workMs = workOf(query.statement.meanMs);
+    this.workMs += query.workMs;
     const timeoutMs = query.timeoutMs || this.#queryTimeout;
     if (timeoutMs) query.expiresAt = now + Number(timeoutMs);
     this.flight.push(query);
@@ -206,6 +210,7 @@ export class Lane implements LaneView {
     const now = clock.now();
     const wasHead = this.flight.head === query;
     this.flight.remove(query);
+    this.workMs = this.flight.length === 0 ? 0 : this.workMs - query.workMs;
     query.lane = undefined;
     if (wasHead && !this.isLost) {
       const took = now - query.sentAt;

@@ -117,6 +117,9 @@ export class Lanes implements LaneHost {
   #inFlight = 0;
   /** The most in flight since the last look. */
   #peak = 0;
+  /** The same in work, ms. */
+  #workMs = 0;
+  #peakMs = 0;
   #lowSince: number | undefined;
   /** Whether any query has a time limit of its own: only then are they looked through. */
   #timesQueries = false;
@@ -234,8 +237,12 @@ export class Lanes implements LaneHost {
         : leastLoaded(this.#lanes, this.tuning.window);
     if (lane !== undefined) {
       this.#place(lane, query, now);
+      // In front of this one; with as many lanes as there may be, the regular look asks as well.
       const { depth, maxLanes } = this.tuning;
-      if (lane.inFlight > depth && this.#lanes.length < maxLanes) this.#maybeOpen(depth);
+      const isDeep = lane.inFlight > depth && this.#lanes.length < maxLanes;
+      if (isDeep || lane.workMs > query.workMs) {
+        this.#maybeOpen(lane.inFlight - 1, lane.workMs - query.workMs);
+      }
       return;
     }
     if (this.#isFull) {
@@ -264,6 +271,8 @@ export class Lanes implements LaneHost {
   #place(lane: Lane, query: LaneQuery, now: number): void {
     if (++this.#inFlight > this.#peak) this.#peak = this.#inFlight;
     lane.place(query, now);
+    this.#workMs += query.workMs;
+    if (this.#workMs > this.#peakMs) this.#peakMs = this.#workMs;
     if (query.expiresAt !== Number.POSITIVE_INFINITY) this.#timesQueries = true;
     if (this.#timer === undefined) this.#look(now);
   }
@@ -290,7 +299,7 @@ export class Lanes implements LaneHost {
     return this.resources.waiting - this.tickets;
   }
 
-  #maybeOpen(fewest: number | undefined): void {
+  #maybeOpen(fewest: number | undefined, aheadMs = 0): void {
     let lanes = 0;
     let open = 0;
     for (const lane of this.#lanes) {
@@ -303,6 +312,7 @@ export class Lanes implements LaneHost {
         open,
         opening: this.#ticket !== undefined || this.#asking,
         fewest,
+        aheadMs,
         limit: this.resources.limit,
         others: this.#others,
       },
@@ -408,6 +418,7 @@ export class Lanes implements LaneHost {
 
   answered(lane: Lane, query: LaneQuery, error: Error | undefined, result: unknown): void {
     this.#inFlight--;
+    this.#workMs = this.#inFlight === 0 ? 0 : this.#workMs - query.workMs;
     if (error === undefined) {
       this.#afterAnswer(lane);
       query.settle(undefined, result);
@@ -527,6 +538,7 @@ export class Lanes implements LaneHost {
     this.#balance(now);
     if (this.#peak > this.tuning.depth * this.#lanes.length) this.#maybeOpen(this.tuning.depth);
     this.#peak = this.#inFlight;
+    this.#peakMs = this.#workMs;
     this.#pump();
     if (this.#lanes.length > 0 || this.#queue.length > 0) this.#arm();
     else this.#timer = undefined;
@@ -557,13 +569,14 @@ export class Lanes implements LaneHost {
       }
       return;
     }
-    if (lanesNeeded(this.#peak, tuning) >= lanes.length) this.#lowSince = now;
+    if (lanesNeeded(this.#peak, this.#peakMs, tuning) >= lanes.length) this.#lowSince = now;
     const { size, closing, limit } = resources;
     const reason = givesLaneBack(
       {
         lanes: lanes.length,
         open: lanes.filter(({ open }) => open).length,
         peak: this.#peak,
+        peakMs: this.#peakMs,
         lowForMs: now - (this.#lowSince ?? now),
         others: this.#others,
         otherConnections: size - closing - this.#lanes.length,

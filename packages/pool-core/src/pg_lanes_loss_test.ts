@@ -168,3 +168,15 @@ test('an event loop that stands still makes no statement slow', async () => {
   // Counted as the statement's own, the first of these would have made it slow. (A busy machine may stall the server as well.)
   expect(lanes().shared).toBeGreaterThan(100);
 });
+
+test('queries that are work for the server are spread over as many connections as there are, but one', async () => {
+  await using setting = await proxiedLanes(startFaultProxy, inject('postgresUrl'), {
+    max: 9,
+    pipelining: { slowMeanMs: 60_000, slowP95Ms: 60_000, headMs: 60_000 },
+  });
+  const { pool, lanes } = setting;
+  const work = () => pool.query('select pg_sleep(0.004)');
+  for (let round = 0; round < 12; round++) await Promise.all(Array.from({ length: 24 }, work));
+  expect(lanes().lanes).toBe(8);
+  expect(lanes().changes.map(({ reason }) => reason)).toContain('work');
+});

@@ -7,8 +7,9 @@
 /** What `pipelining` takes instead of `true`. The defaults are measured; there is seldom a reason to change them. */
 export interface PipeliningOptions {
   /**
-   * The most connections that are shared at once. More than a few do not help: each answers in order, and what several queries
-   * send and receive together is cheaper on one. With 64 callers two to four are fastest.
+   * The most connections that are shared at once, while the server takes next to nothing for a query. More do not help then: what
+   * several queries send and receive together is cheaper on one. Where it has work to do (0.5 ms a query and more), as many are
+   * shared as `max` allows, but one.
    * @default 4
    */
   readonly maxLanes?: number | undefined;
