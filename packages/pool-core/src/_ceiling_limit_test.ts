@@ -1,22 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { nextCeiling } from './_ceiling_limit.ts';
 import {
   type CeilingState,
   type CeilingStep,
   type CeilingWindow,
   initialCeiling,
-  nextCeiling,
-} from './_ceiling_limit.ts';
+} from './_ceiling_state.ts';
+import { DEFAULT_TUNING } from './options.ts';
 
-const tuning = {
-  scalingThreshold: 0.8,
-  growthStep: 2,
-  unprovenGrowthStep: 1.25,
-  growthStepFloor: 16,
-  minElasticity: 0.25,
-  ceilingCut: 0.8,
-  ceilingHoldMs: 5_000,
-  ceilingHoldMaxMs: 60_000,
-};
+const tuning = { ...DEFAULT_TUNING, scalingThreshold: 0.8 };
 
 /** A second in which `size` connections were leased all the time and answered `perSecond`. */
 function second(
@@ -208,5 +200,30 @@ describe('the ceiling', () => {
       ).state;
       expect(Math.min(state.ceiling, state.step)).toBeGreaterThanOrEqual(10);
     }
+  });
+
+  it('comes down when throughput falls while the pool creeps up in steps too small to be judged', () => {
+    // 2 % more connections each time, and 1 % less work: after 60 steps three times the size and half the work.
+    const creep = (correlation: number): CeilingStep[] => {
+      let state = start;
+      const steps: CeilingStep[] = [];
+      for (let i = 0; i < 60; i++) {
+        const size = 20 * 1.02 ** i;
+        const step = nextCeiling(state, second(i, size, 5_000 * 0.99 ** i), {
+          ...tuning,
+          trendCorrelation: correlation,
+        });
+        steps.push(step);
+        if (step.change !== undefined) break;
+        state = step.state;
+      }
+      return steps;
+    };
+    const { change } = last(creep(0.5));
+    expect(change).toMatchObject({ reason: 'ceiling-cut' });
+    expect(change?.inputs['correlation']).toBeLessThan(-0.9);
+    expect(change?.from).toBeLessThan(20 * 1.02 ** 30);
+    // Without the covariance nothing is noticed: each step is the measure of the next, and the best of before decays.
+    expect(creep(1).every((step) => step.change === undefined)).toBe(true);
   });
 });

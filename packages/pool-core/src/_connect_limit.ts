@@ -18,19 +18,16 @@ export interface ConnectLimit {
   readonly baselineMs: number | undefined;
 }
 
-/** The range. */
+/** The range, and what counts as slow. */
 export interface ConnectLimitTuning {
   readonly maxConnecting: number;
   readonly maxConnectingCap: number;
+  readonly connectSlower: number;
+  readonly connectMuchSlower: number;
+  readonly connectForget: number;
 }
 
-/** A connect this much slower than the baseline says that more at once would only wait for each other. */
-const SLOWER = 1.5;
-/** Here there are too many. */
-const MUCH_SLOWER = 2;
-/** The baseline forgets: a server that became slower for good is not taken for a crowded one. */
-const FORGET = 1.02;
-
+/** As many as may be in flight before anything is known. */
 export function initialConnectLimit(tuning: ConnectLimitTuning): ConnectLimit {
   return { limit: tuning.maxConnecting, successes: 0, baselineMs: undefined };
 }
@@ -42,15 +39,16 @@ export function afterConnect(
   tuning: ConnectLimitTuning,
 ): ConnectLimit {
   const before = state.baselineMs;
-  const baselineMs = before === undefined ? tookMs : Math.min(tookMs, before * FORGET);
+  const baselineMs =
+    before === undefined ? tookMs : Math.min(tookMs, before * tuning.connectForget);
   const successes = state.successes + 1;
   const { limit } = state;
   if (successes < limit) return { limit, successes, baselineMs };
   // Differences below a millisecond are the event loop's, not the server's.
-  if (tookMs > baselineMs * MUCH_SLOWER + 1 && limit > tuning.maxConnecting) {
+  if (tookMs > baselineMs * tuning.connectMuchSlower + 1 && limit > tuning.maxConnecting) {
     return { limit: Math.max(tuning.maxConnecting, limit >> 1), successes: 0, baselineMs };
   }
-  if (tookMs <= baselineMs * SLOWER) {
+  if (tookMs <= baselineMs * tuning.connectSlower) {
     return { limit: Math.min(tuning.maxConnectingCap, limit + 1), successes: 0, baselineMs };
   }
   return { limit, successes: 0, baselineMs };

@@ -5,8 +5,9 @@ import {
   type ConnectLimit,
   initialConnectLimit,
 } from './_connect_limit.ts';
+import { DEFAULT_TUNING } from './options.ts';
 
-const tuning = { maxConnecting: 4, maxConnectingCap: 16 };
+const tuning = { ...DEFAULT_TUNING, maxConnecting: 4 };
 
 function connects(state: ConnectLimit, tookMs: number, count: number): ConnectLimit {
   let next = state;

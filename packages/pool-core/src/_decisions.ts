@@ -77,7 +77,7 @@ export class Decisions {
   }
 
   #push(event: ScalingEvent): void {
-    const ofCeiling = event.reason.startsWith('ceiling') || event.reason === 'server-limit';
+    const ofCeiling = event.reason.startsWith('ceiling') || event.reason.startsWith('server');
     if (!ofCeiling && event.to > event.from) this.ups++;
     if (!ofCeiling && event.to < event.from) this.downs++;
     this.#ring.push(event);

@@ -28,9 +28,6 @@ export interface Evidence {
   readonly rate: number;
 }
 
-/** Completions behind a judgement of a doubled size: hold times scatter by about their mean, so this is +-25 %. */
-export const MIN_COMPLETIONS = 32;
-
 export const NOTHING: Sum = { ms: 0, leasedMs: 0, completions: 0, heldMs: 0 };
 
 export function add(a: Sum, b: Sum): Sum {
@@ -52,10 +49,10 @@ export function evidenceOf(sum: Sum, size: number): Evidence | undefined {
 
 /**
  * How many completions tell a change of size by the share `change` from noise: their scatter falls with the root of
- * their number, so a growth by a tenth takes a hundred times those of a doubling.
+ * their number, so a growth by a tenth takes a hundred times those of a doubling (`ofDoubling`).
  */
-export function completionsFor(change: number): number {
-  return Math.max(MIN_COMPLETIONS, Math.ceil(MIN_COMPLETIONS / (change * change)));
+export function completionsFor(change: number, ofDoubling: number): number {
+  return Math.max(ofDoubling, Math.ceil(ofDoubling / (change * change)));
 }
 
 /** What share of proportional throughput the growth from `a` to `b` bought. */

@@ -13,6 +13,8 @@ export interface Explained {
   readonly decisions: readonly ScalingEvent[];
   readonly lastConnectError: unknown;
   readonly connectLimit: number;
+  /** What the server said of its room, in words. */
+  readonly serverAllows: string | undefined;
   readonly min: number;
 }
 
@@ -32,6 +34,7 @@ const WHY: Readonly<Record<ScalingReason, string>> = {
   'ceiling-probe': 'to see whether more connections buy throughput now',
   'event-loop-saturated':
     "as this process's own event loop was saturated, which no connection mends",
+  'server-capacity': 'as the server has room for so many, and some are left to others',
   'server-limit': 'as the server refused a connect for want of room',
   outage: 'as the server could not be reached',
 };
@@ -42,6 +45,7 @@ const CEILINGS: ReadonlySet<ScalingReason> = new Set([
   'ceiling-probe',
   'event-loop-saturated',
   'server-limit',
+  'server-capacity',
 ]);
 
 /** Several lines: how it stands, what it has seen, what it decided last and why. */

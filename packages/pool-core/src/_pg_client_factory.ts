@@ -8,10 +8,11 @@ import { activeQueryOf, type ClientInside, insideOf } from './_pg_client_inside.
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
+import { readServerCapacity } from './_pg_server_capacity.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';
 import { guardWire } from './_pg_wire_guard.ts';
 import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
-import type { DestroyReason } from './contract.ts';
+import type { DestroyReason, ServerCapacity } from './contract.ts';
 
 /** What the factory needs of its pool; read anew for each client, as applications change these. */
 export interface ClientFactoryHost {
@@ -25,6 +26,10 @@ export interface ClientFactoryHost {
 export interface ClientRules extends SessionRules {
   readonly connectTimeoutMs: number;
   readonly pooler: PoolerDetector;
+  /** Told of each client before anybody has it, with how to ask its server for its room. */
+  readonly learnCapacity: (
+    read: () => Promise<ServerCapacity | undefined>,
+  ) => Promise<void> | undefined;
 }
 
 const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
@@ -170,6 +175,11 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
   /** The pool's hooks, in pg-pool's order; their queries run before the client's first user. */
   async #introduce(record: ClientRecord): Promise<void> {
     const { client, session } = record;
+    const { pooler, learnCapacity } = this.#rules;
+    // Behind a pooler connections are the pooler's affair, and its limits no business of the server.
+    const learned =
+      pooler.verdict.name === 'none' ? learnCapacity(() => readServerCapacity(client)) : undefined;
+    if (learned !== undefined) await learned;
     const { onConnect, verify } = this.#host.options;
     if (onConnect) await onConnect(client);
     this.#tell('connect', client);

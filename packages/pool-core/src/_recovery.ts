@@ -7,6 +7,7 @@ import {
   afterConnect,
   afterConnectError,
   type ConnectLimit,
+  type ConnectLimitTuning,
   initialConnectLimit,
 } from './_connect_limit.ts';
 import {
@@ -26,6 +27,7 @@ export class Recovery {
   readonly #settings: Settings<unknown>;
   readonly #changed: (from: PoolState, to: PoolState) => void;
   #outage: Outage = { state: 'ready' };
+  readonly #limitTuning: ConnectLimitTuning;
   #limit: ConnectLimit;
   /** No connect before this, as the server has no room (monotonic ms). */
   #fullUntil = 0;
@@ -36,10 +38,8 @@ export class Recovery {
   constructor(settings: Settings<unknown>, changed: (from: PoolState, to: PoolState) => void) {
     this.#settings = settings;
     this.#changed = changed;
-    this.#limit = initialConnectLimit({
-      maxConnecting: settings.maxConnecting,
-      maxConnectingCap: settings.tuning.maxConnectingCap,
-    });
+    this.#limitTuning = { ...settings.tuning, maxConnecting: settings.maxConnecting };
+    this.#limit = initialConnectLimit(this.#limitTuning);
   }
 
   get state(): Outage['state'] {
@@ -76,9 +76,7 @@ export class Recovery {
   }
 
   succeeded(tookMs: number, now: number): void {
-    const { maxConnecting, tuning } = this.#settings;
-    const { maxConnectingCap } = tuning;
-    this.#limit = afterConnect(this.#limit, tookMs, { maxConnecting, maxConnectingCap });
+    this.#limit = afterConnect(this.#limit, tookMs, this.#limitTuning);
     this.#refusals = 0;
     this.lastError = undefined;
     this.#step(afterSuccess(this.#outage, now, this.#limit.limit));

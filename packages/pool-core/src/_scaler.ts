@@ -3,20 +3,15 @@
  *
  * @module
  */
-import {
-  areThinking,
-  type CeilingState,
-  type CeilingTuning,
-  forThinkers,
-  initialCeiling,
-  nextCeiling,
-} from './_ceiling_limit.ts';
+import { areThinking, forThinkers, nextCeiling } from './_ceiling_limit.ts';
+import { type CeilingState, type CeilingTuning, initialCeiling } from './_ceiling_state.ts';
 import { SoonestTimer } from './_deadline.ts';
 import type { Decisions } from './_decisions.ts';
 import type { LifecycleManager } from './_lifecycle_manager.ts';
 import { LoopMonitor } from './_loop_monitor.ts';
 import { connectionsToClose, type LoadTick, sizeForGrowth } from './_scaling_policy.ts';
-import { afterRefusal, raised, type ServerLimit } from './_server_limit.ts';
+import { ServerCeiling } from './_server_ceiling.ts';
+import type { ServerCapacity } from './contract.ts';
 import type { Settings } from './options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
@@ -63,7 +58,7 @@ export class Scaler<C> {
   #tick: Reading;
   #ticks: LoadTick[] = [];
   #ceiling: CeilingState;
-  #serverLimit: ServerLimit | undefined;
+  readonly #server: ServerCeiling;
   #lookAgainAt = 0;
   #grewAt: number = Number.NEGATIVE_INFINITY;
   #sizeBefore = 0;
@@ -91,6 +86,7 @@ export class Scaler<C> {
     this.floor = settings.idleFloor;
     this.#ceilingTuning = { ...settings.tuning, scalingThreshold: settings.scalingThreshold };
     this.#ceiling = initialCeiling(this.#ceilingTuning);
+    this.#server = new ServerCeiling(settings.tuning);
     this.#window = this.#read(settings.clock.now());
     this.#tick = this.#window;
     this.#timer = new SoonestTimer(settings.clock, (lateMs) => this.#onTimer(lateMs));
@@ -122,8 +118,8 @@ export class Scaler<C> {
   get ceilingReason(): string | undefined {
     const { limit } = this.#pool;
     if (limit >= this.max) return undefined;
-    if (this.#serverLimit !== undefined && limit >= this.#serverLimit.cap) {
-      return 'the server had no room for more';
+    if (limit >= this.#server.cap) {
+      return this.#server.refuses ? 'the server had no room for more' : this.#server.describe();
     }
     if (this.#ceiling.loopHeld) return "this process's event loop is saturated";
     if (this.#ceiling.phase === 'trial') return 'throughput fell as it grew';
@@ -135,10 +131,36 @@ export class Scaler<C> {
   refusedByServer(now: number): void {
     const { leased, idle, probing, resetting, limit } = this.#pool;
     const open = leased + idle + probing + resetting;
-    this.#serverLimit = afterRefusal(this.#serverLimit, open, now);
-    const { cap } = this.#serverLimit;
+    this.#server.refused(open, now);
+    const { cap } = this.#server;
     if (cap < limit) {
       this.#decisions.record('server-limit', limit, cap, { open, waiting: this.#pool.waiting });
+    }
+    this.applyLimit();
+  }
+
+  /** What the server allows, in words, where it has said so. */
+  get serverAllows(): string | undefined {
+    return this.#server.describe();
+  }
+
+  /**
+   * Has `read` ask the server how much room it has, where this pool has grown to a size at which that matters. Asked on a
+   * connection that nobody has yet: no user's statement waits behind it.
+   */
+  learnCapacity(read: () => Promise<ServerCapacity | undefined>): Promise<void> | undefined {
+    const { adaptiveCeiling, clock } = this.#settings;
+    if (!adaptiveCeiling || !this.#server.wantsCapacity(this.#pool.size, clock.now())) return;
+    this.#server.asking(clock.now());
+    return read().then((capacity) => this.#learned(capacity));
+  }
+
+  #learned(capacity: ServerCapacity | undefined): void {
+    const before = Math.min(this.max, this.#server.cap);
+    this.#server.learn(capacity);
+    const after = Math.min(this.max, this.#server.cap);
+    if (after !== before) {
+      this.#decisions.record('server-capacity', before, after, { ...capacity });
     }
     this.applyLimit();
   }
@@ -151,7 +173,7 @@ export class Scaler<C> {
     const { limit, waiting } = this.#pool;
     if (!this.#settings.adaptiveCeiling || limit >= this.max || now < this.#lookAgainAt) return;
     this.#lookAgainAt = now + LOOK_EVERY_MS;
-    if (!areThinking(this.#busyShare())) return;
+    if (!areThinking(this.#busyShare(), this.#ceilingTuning)) return;
     this.#ceiling = forThinkers(this.#ceiling, { size: this.#usable }, this.#ceilingTuning);
     this.applyLimit();
     if (this.#pool.limit > limit) {
@@ -169,7 +191,7 @@ export class Scaler<C> {
         ? this.max
         : Math.min(ceiling.ceiling, Math.max(ceiling.step, standing));
     const own = Math.min(this.max, Math.max(adaptive, min, asked));
-    const limit = Math.max(1, Math.min(own, this.#serverLimit?.cap ?? own));
+    const limit = Math.max(1, Math.min(own, this.#server.cap));
     if (limit !== this.#pool.limit) this.#pool.setLimit(limit);
   }
 
@@ -184,9 +206,7 @@ export class Scaler<C> {
     this.#judgeCeiling(now, lateMs, this.#pool.waiting);
     this.#busy = this.#pool.waiting > 0;
     if (now - this.#tick.at >= tickMs - 1) this.#applyThresholds(now);
-    if (this.#serverLimit !== undefined && this.#pool.waiting > 0) {
-      this.#serverLimit = raised(this.#serverLimit, this.max, now);
-    }
+    if (this.#pool.waiting > 0) this.#server.press(this.max, now);
     this.applyLimit();
     this.#host.ticked(now);
     // Nothing above the floor, nothing out: nothing can happen that does not stir.

@@ -67,6 +67,8 @@ export interface GrowthTuning {
   readonly scalingThreshold: number;
   readonly targetUtilization: number;
   readonly growthPerTick: number;
+  readonly growthTicks: number;
+  readonly growthWindowTicks: number;
 }
 
 /**
@@ -79,10 +81,10 @@ export function sizeForGrowth(
   size: number,
   tuning: GrowthTuning,
 ): number | undefined {
-  const last = ticks.slice(-3);
+  const last = ticks.slice(-tuning.growthWindowTicks);
   const busy = last.filter((tick) => tick.utilization > tuning.scalingThreshold);
   const newest = last.at(-1);
-  if (busy.length < 2 || newest === undefined) return undefined;
+  if (busy.length < tuning.growthTicks || newest === undefined) return undefined;
   const wanted = Math.ceil(newest.leased / tuning.targetUtilization);
   const target = Math.min(wanted, Math.ceil(size * tuning.growthPerTick));
   return target > size ? target : undefined;

@@ -6,6 +6,7 @@ import {
   type LoadTick,
   sizeForGrowth,
 } from './_scaling_policy.ts';
+import { DEFAULT_TUNING } from './options.ts';
 
 const demandTuning = { waitTargetMs: 20, connectGuessMs: 15 };
 const calm: Demand = {
@@ -57,7 +58,7 @@ describe('connectsDemanded()', () => {
 });
 
 describe('sizeForGrowth()', () => {
-  const tuning = { scalingThreshold: 0.8, targetUtilization: 0.65, growthPerTick: 1.5 };
+  const tuning = { ...DEFAULT_TUNING, scalingThreshold: 0.8 };
   const ticks = (...utilizations: number[]): LoadTick[] =>
     utilizations.map((utilization) => ({ utilization, leased: utilization * 20, idle: 0 }));
 

@@ -1,10 +1,34 @@
 /**
- * What the server has room for, learned from its refusals (PostgreSQL's 53300). Pure.
+ * What the server has room for: as it says itself, and as its refusals show (PostgreSQL's 53300). Pure.
  *
  * @module
  */
+import type { ServerCapacity } from './contract.ts';
 
-/** Known as long as it matters. */
+/** How many connections a server lets this pool have, and how many of them the pool takes. */
+export interface ServerRoom {
+  readonly allows: number;
+  /** `allows`, less what is left to others. */
+  readonly cap: number;
+}
+
+/**
+ * The least of what the server, the role and the database allow. Others need slots of the server as well: an operator, a
+ * migration, a monitor. `headroom` of them are left, and a tenth at most; the limits of a role or a database are somebody's
+ * decision about this pool, and used to the full.
+ */
+export function roomFor(capacity: ServerCapacity, headroom: number): ServerRoom {
+  const { maxConnections, reserved, roleLimit, databaseLimit } = capacity;
+  const slots = Math.max(0, maxConnections - reserved);
+  const own = Math.min(
+    roleLimit ?? Number.POSITIVE_INFINITY,
+    databaseLimit ?? Number.POSITIVE_INFINITY,
+  );
+  const left = Math.min(headroom, Math.ceil(slots / 10));
+  return { allows: Math.min(slots, own), cap: Math.max(1, Math.min(slots - left, own)) };
+}
+
+/** What a refusal taught. Known as long as it matters. */
 export interface ServerLimit {
   /** The most connections to have. */
   readonly cap: number;
@@ -13,20 +37,24 @@ export interface ServerLimit {
   readonly holdMs: number;
 }
 
-/** The first pause after a refusal, and the longest, ms. Others give connections back at their own pace. */
-const HOLD_MS = 1_000;
-const HOLD_MAX_MS = 30_000;
+/** The pause after a refusal, and the longest. */
+export interface ServerLimitTuning {
+  readonly serverHoldMs: number;
+  readonly serverHoldMaxMs: number;
+}
 
 /** The server refused a connect while `open` connections were open. */
 export function afterRefusal(
   limit: ServerLimit | undefined,
   open: number,
   now: number,
+  tuning: ServerLimitTuning,
 ): ServerLimit {
+  const { serverHoldMs, serverHoldMaxMs } = tuning;
   // Refusals of connects that were in flight together are one refusal.
   const again = limit !== undefined && now >= limit.until;
-  const holdMs =
-    limit === undefined ? HOLD_MS : again ? Math.min(HOLD_MAX_MS, limit.holdMs * 2) : limit.holdMs;
+  const held = limit?.holdMs ?? serverHoldMs;
+  const holdMs = again ? Math.min(serverHoldMaxMs, held * 2) : held;
   return { cap: Math.max(1, open), until: now + holdMs, holdMs };
 }
 

@@ -1,28 +1,69 @@
-import { expect, it } from 'vitest';
-import { afterRefusal, raised, type ServerLimit } from './_server_limit.ts';
+import { describe, expect, it } from 'vitest';
+import { afterRefusal, raised, roomFor, type ServerLimit } from './_server_limit.ts';
+import type { ServerCapacity } from './contract.ts';
+import { DEFAULT_TUNING } from './options.ts';
+
+describe('roomFor()', () => {
+  const server: ServerCapacity = { maxConnections: 100, reserved: 3 };
+
+  it.each<[string, ServerCapacity, number, { allows: number; cap: number }]>([
+    ['a server of 100 with 3 reserved: 97, of which 10 are left', server, 10, { allows: 97, cap: 87 }],
+    ['nothing is left where that is asked for', server, 0, { allows: 97, cap: 97 }],
+    [
+      'a small server: a tenth is left, not half of it',
+      { maxConnections: 20, reserved: 3 },
+      10,
+      { allows: 17, cap: 15 },
+    ],
+    [
+      'a large server: ten connections are enough for an operator',
+      { maxConnections: 5_000, reserved: 3 },
+      10,
+      { allows: 4_997, cap: 4_987 },
+    ],
+    ['the limit of the role, to the full', { ...server, roleLimit: 40 }, 10, { allows: 40, cap: 40 }],
+    ['the limit of the database', { ...server, databaseLimit: 30 }, 10, { allows: 30, cap: 30 }],
+    [
+      'the least of all',
+      { ...server, roleLimit: 40, databaseLimit: 30 },
+      10,
+      { allows: 30, cap: 30 },
+    ],
+    [
+      'a limit of the role above what the server has',
+      { ...server, roleLimit: 95 },
+      10,
+      { allows: 95, cap: 87 },
+    ],
+    ['a role that may not connect: one, which the server refuses itself', { ...server, roleLimit: 0 }, 10, { allows: 0, cap: 1 }],
+    ['everything reserved', { maxConnections: 3, reserved: 3 }, 10, { allows: 0, cap: 1 }],
+  ])('%s', (_, capacity, headroom, room) => {
+    expect(roomFor(capacity, headroom)).toEqual(room);
+  });
+});
 
 it('a refusal caps the pool at what is open, and never below one', () => {
-  expect(afterRefusal(undefined, 30, 100)).toEqual({ cap: 30, until: 1_100, holdMs: 1_000 });
-  expect(afterRefusal(undefined, 0, 100).cap).toBe(1);
+  expect(afterRefusal(undefined, 30, 100, DEFAULT_TUNING)).toEqual({ cap: 30, until: 1_100, holdMs: 1_000 });
+  expect(afterRefusal(undefined, 0, 100, DEFAULT_TUNING).cap).toBe(1);
 });
 
 it('refusals of connects that were in flight together pause no longer than one', () => {
-  const first = afterRefusal(undefined, 30, 100);
-  expect(afterRefusal(first, 30, 101).holdMs).toBe(1_000);
+  const first = afterRefusal(undefined, 30, 100, DEFAULT_TUNING);
+  expect(afterRefusal(first, 30, 101, DEFAULT_TUNING).holdMs).toBe(1_000);
 });
 
 it('each refusal of a later try doubles the pause, up to half a minute', () => {
-  let limit = afterRefusal(undefined, 30, 0);
+  let limit = afterRefusal(undefined, 30, 0, DEFAULT_TUNING);
   const pauses: number[] = [];
   for (let i = 0; i < 8; i++) {
     pauses.push(limit.holdMs);
-    limit = afterRefusal(limit, 30, limit.until);
+    limit = afterRefusal(limit, 30, limit.until, DEFAULT_TUNING);
   }
   expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
 });
 
 it('after the pause a few more are tried, until the pool may have its own maximum again', () => {
-  let limit: ServerLimit | undefined = afterRefusal(undefined, 30, 0);
+  let limit: ServerLimit | undefined = afterRefusal(undefined, 30, 0, DEFAULT_TUNING);
   expect(raised(limit, 50, 999)).toBe(limit);
   const caps: number[] = [];
   for (let now = 1_000; limit !== undefined; now += 1_000) {

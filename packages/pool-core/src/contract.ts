@@ -61,19 +61,32 @@ export type ScalingReason =
   | 'ceiling-probe'
   | 'event-loop-saturated'
   | 'server-limit'
+  | 'server-capacity'
   | 'outage';
 
 /** One decision about the pool's size. */
 export interface ScalingEvent {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Size (or ceiling, for `ceiling-*` and `server-limit`) before. */
+  /** Size (or ceiling, for `ceiling-*` and `server-*`) before. */
   readonly from: number;
   /** Size (or ceiling) wanted after. */
   readonly to: number;
   readonly reason: ScalingReason;
   /** The numbers the decision was made from, e.g. `{ utilization: 0.83, waiting: 4 }`. */
   readonly inputs: Readonly<Record<string, number>>;
+}
+
+/** What a server says of its room for connections; each process that uses it gets the same answer. */
+export interface ServerCapacity {
+  /** Its connection slots: PostgreSQL's `max_connections`. */
+  readonly maxConnections: number;
+  /** Of these, kept for others than the pool's role: `superuser_reserved_connections`, and `reserved_connections`. */
+  readonly reserved: number;
+  /** The most connections of the pool's role; undefined: no limit. */
+  readonly roleLimit?: number;
+  /** The most connections to the pool's database; undefined: no limit. */
+  readonly databaseLimit?: number;
 }
 
 /** Percentiles of a duration, in milliseconds with microsecond resolution. All 0 while `count` is 0. */

@@ -26,6 +26,7 @@ import type {
   ResizablePool,
   ScalingEvent,
   ScalingReason,
+  ServerCapacity,
 } from './contract.ts';
 import {
   AcquireAbortedError,
@@ -266,6 +267,7 @@ export class DynamicConnectionPoolManager<C>
       stats: this.stats(),
       decisions: this.#decisions.list(),
       lastConnectError: this.#recovery.lastError,
+      serverAllows: this.#scaler.serverAllows,
       connectLimit: this.#recovery.connectLimit,
       min: this.#lifecycle.min,
     });
@@ -328,6 +330,17 @@ export class DynamicConnectionPoolManager<C>
     this.#scaler.applyLimit();
     this.#lifecycle.fill(this.#settings.clock.now());
     await this.#whenOpen(wanted);
+  }
+
+  /**
+   * For factories that can ask their server how many connections it has room for; called on each connection that is open
+   * but handed to nobody yet. `read` is called when the pool wants to know (beyond 10 connections, every 5 minutes at most:
+   * `tuning.serverLimitsFrom`, `serverLimitsMs`); what it resolves to lowers the ceiling, `undefined` means it cannot be told.
+   *
+   * @returns undefined when the pool does not want to know; else to be awaited before the connection is handed out.
+   */
+  learnCapacity(read: () => Promise<ServerCapacity | undefined>): Promise<void> | undefined {
+    return this.#scaler.learnCapacity(read);
   }
 
   evictIdle(): number {

@@ -160,6 +160,48 @@ export interface Tuning {
    */
   readonly maxConnectingCap: number;
   /**
+   * A round of connects within this factor of the fastest seen lately allows one more at once.
+   * @default 1.5
+   */
+  readonly connectSlower: number;
+  /**
+   * A round slower than this factor says that they wait for each other: half as many.
+   * @default 2
+   */
+  readonly connectMuchSlower: number;
+  /**
+   * How fast the fastest is forgotten, as a factor per connect: a server that became slower for good is not taken for a
+   * crowded one.
+   * @default 1.02
+   */
+  readonly connectForget: number;
+  /**
+   * Connections left to others of what the server has room for (`max_connections` less what it reserves), and a tenth of it
+   * at most: an operator, a migration and a monitor can still connect to a server that this pool has filled.
+   * @default 10
+   */
+  readonly serverHeadroom: number;
+  /**
+   * A pool that grows beyond this size asks the server how much room there is. Most pools never do: they can do little harm,
+   * and the server gets no statement from them that the application did not send.
+   * @default 10
+   */
+  readonly serverLimitsFrom: number;
+  /**
+   * For how long it goes by the answer, ms. Then the next connection that is opened asks again: limits change rarely, and
+   * matter only to a pool that grows.
+   * @default 300_000
+   */
+  readonly serverLimitsMs: number;
+  /**
+   * After the server refused a connect for want of room, the pool stays at what it has for so long, ms; twice as long
+   * each time that one more is refused again, up to `serverHoldMaxMs`. Others give connections back at their own pace.
+   * @default 1_000
+   */
+  readonly serverHoldMs: number;
+  /** @default 30_000 */
+  readonly serverHoldMaxMs: number;
+  /**
    * How often load is measured and the thresholds applied, ms. Fast enough for a ramp, slow enough to be a mean.
    * @default 1_000
    */
@@ -179,6 +221,14 @@ export interface Tuning {
    * @default 1.5
    */
   readonly growthPerTick: number;
+  /**
+   * In how many of the last `growthWindowTicks` the utilisation must have been above `scalingThreshold`: one busy second is
+   * no load, one calm second no end of it.
+   * @default 2
+   */
+  readonly growthTicks: number;
+  /** @default 3 */
+  readonly growthWindowTicks: number;
   /**
    * How many ticks the utilisation must have stayed below `scaleDownThreshold` for the pool to shrink by more than one.
    * @default 60
@@ -232,6 +282,81 @@ export interface Tuning {
   readonly ceilingHoldMs: number;
   /** @default 60_000 */
   readonly ceilingHoldMaxMs: number;
+  /**
+   * Leases that must have ended before a size is judged: hold times scatter by about their mean, so this many tell a
+   * doubled size from noise (+-25 %). A growth by a tenth takes a hundred times as many.
+   * @default 32
+   */
+  readonly minCompletions: number;
+  /**
+   * What is not enough to judge by after this time is about another load, and forgotten; ms.
+   * @default 5_000
+   */
+  readonly evidenceMs: number;
+  /**
+   * Growth by less than this share is not judged: the completions to tell it from noise would take too long.
+   * @default 0.1
+   */
+  readonly judgedGrowth: number;
+  /**
+   * What the best throughput seen keeps of itself per judgement: about a minute's memory of what was possible.
+   * @default 0.98
+   */
+  readonly bestMemory: number;
+  /**
+   * Below this share of leased connections that work (`isBusy`), the callers' think time decides, not the server.
+   * @default 0.5
+   */
+  readonly workingShare: number;
+  /**
+   * Fewer completions than this share of what is expected, from connections that all work: the server has stopped.
+   * @default 0.5
+   */
+  readonly collapsedShare: number;
+  /**
+   * After that nothing is probed for this many holds: several processes that probe a server which is coming back would
+   * keep it down.
+   * @default 2
+   */
+  readonly collapseHold: number;
+  /**
+   * So much more throughput, and so much shorter holds, than when the ceiling was set: what set it is over.
+   * @default 2
+   */
+  readonly recovered: number;
+  /**
+   * Nothing is probed for this many holds then: a backlog is being drained, which looks like load.
+   * @default 4
+   */
+  readonly backlogHold: number;
+  /**
+   * The first probe above a held ceiling, as a share of it (and at least its root): a gain from less could not be told
+   * from noise in reasonable time.
+   * @default 0.25
+   */
+  readonly probeStride: number;
+  /**
+   * A gain of this share of proportional throughput is a full one: probes get longer.
+   * @default 0.85
+   */
+  readonly fullElasticity: number;
+  /**
+   * After a probe that paid, the next follows after this share of a hold.
+   * @default 0.2
+   */
+  readonly quickHold: number;
+  /**
+   * Over how many judgements it is watched whether throughput falls while the size rises, for a pool that creeps up in
+   * steps too small to be judged each. Half as many must have been made before it counts.
+   * @default 50
+   */
+  readonly trendMemory: number;
+  /**
+   * How strongly the two must go against each other, as a correlation: by chance, -0.5 comes once in some thousand times
+   * from fifty judgements.
+   * @default 0.5
+   */
+  readonly trendCorrelation: number;
   /**
    * The event loop counts as saturated when it was late by this, ms, and used more than `loopUtilization` of the time.
    * @default 50
@@ -289,14 +414,25 @@ export interface Settings<C> {
   readonly tuning: Tuning;
 }
 
-const DEFAULT_TUNING: Tuning = {
+/** What the policies run with where nothing else is asked for. */
+export const DEFAULT_TUNING: Tuning = {
   waitTargetMs: 20,
   connectGuessMs: 15,
   maxConnectingCap: 16,
+  connectSlower: 1.5,
+  connectMuchSlower: 2,
+  connectForget: 1.02,
+  serverHeadroom: 10,
+  serverLimitsFrom: 10,
+  serverLimitsMs: 300_000,
+  serverHoldMs: 1_000,
+  serverHoldMaxMs: 30_000,
   tickMs: 1_000,
   busyTickMs: 250,
   targetUtilization: 0.65,
   growthPerTick: 1.5,
+  growthTicks: 2,
+  growthWindowTicks: 3,
   shrinkWindowTicks: 60,
   shrinkAfterGrowthMs: 60_000,
   shrinkPerTick: 0.1,
@@ -308,6 +444,20 @@ const DEFAULT_TUNING: Tuning = {
   growthStepFloor: 16,
   ceilingHoldMs: 5_000,
   ceilingHoldMaxMs: 60_000,
+  minCompletions: 32,
+  evidenceMs: 5_000,
+  judgedGrowth: 0.1,
+  bestMemory: 0.98,
+  workingShare: 0.5,
+  collapsedShare: 0.5,
+  collapseHold: 2,
+  recovered: 2,
+  backlogHold: 4,
+  probeStride: 0.25,
+  fullElasticity: 0.85,
+  quickHold: 0.2,
+  trendMemory: 50,
+  trendCorrelation: 0.5,
   loopDelayMs: 50,
   loopUtilization: 0.95,
   backoffMinMs: 50,
@@ -370,6 +520,10 @@ const FACTOR: Check = [
   'a finite number > 1',
   (value) => isNumber(value) && value > 1 && value < Number.POSITIVE_INFINITY,
 ];
+const POSITIVE: Check = [
+  'a finite number > 0',
+  (value) => isNumber(value) && value > 0 && value < Number.POSITIVE_INFINITY,
+];
 const RATE: Check = ['a number > 0, or Infinity', (value) => isNumber(value) && value > 0];
 const FLAG: Check = ['true or false', (value) => typeof value === 'boolean'];
 const ATLEAST0: Check = [
@@ -420,6 +574,14 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
   waitTargetMs: FINITE,
   connectGuessMs: FINITE,
   maxConnectingCap: whole(1),
+  connectSlower: FACTOR,
+  connectMuchSlower: FACTOR,
+  connectForget: FACTOR,
+  serverHeadroom: COUNT,
+  serverLimitsFrom: COUNT,
+  serverLimitsMs: DURATION,
+  serverHoldMs: FINITE,
+  serverHoldMaxMs: FINITE,
   tickMs: FINITE,
   busyTickMs: FINITE,
   targetUtilization: [
@@ -427,6 +589,8 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
     (value) => isNumber(value) && value > 0 && value <= 1,
   ],
   growthPerTick: FACTOR,
+  growthTicks: whole(1),
+  growthWindowTicks: whole(1),
   shrinkWindowTicks: whole(1),
   shrinkAfterGrowthMs: ATLEAST0,
   shrinkPerTick: SHARE,
@@ -438,6 +602,20 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
   growthStepFloor: whole(1),
   ceilingHoldMs: FINITE,
   ceilingHoldMaxMs: FINITE,
+  minCompletions: whole(1),
+  evidenceMs: FINITE,
+  judgedGrowth: POSITIVE,
+  bestMemory: SHARE,
+  workingShare: SHARE,
+  collapsedShare: SHARE,
+  collapseHold: POSITIVE,
+  recovered: FACTOR,
+  backlogHold: POSITIVE,
+  probeStride: POSITIVE,
+  fullElasticity: SHARE,
+  quickHold: POSITIVE,
+  trendMemory: whole(2),
+  trendCorrelation: SHARE,
   loopDelayMs: FINITE,
   loopUtilization: SHARE,
   backoffMinMs: FINITE,

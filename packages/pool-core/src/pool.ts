@@ -18,7 +18,7 @@ import {
   lendNextTick,
   PgLease,
 } from './_pg_checkout.ts';
-import { PgClientFactory } from './_pg_client_factory.ts';
+import { type ClientRules, PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import type { Lanes } from './_pg_lanes.ts';
@@ -194,6 +194,7 @@ export class Pool
     this.#counts = { rolledBack: 0, reset: 0, drained: 0, shared: 0 };
     const { reset, resetTimeoutMs } = settings;
     const { connectTimeoutMs } = settings;
+    const learnCapacity: ClientRules['learnCapacity'] = (read) => this.manager.learnCapacity(read);
     this.#pooler = new PoolerDetector({
       claim: settings.pooler,
       clock: systemClock,
@@ -206,6 +207,7 @@ export class Pool
       connectTimeoutMs,
       counts: this.#counts,
       pooler: this.#pooler,
+      learnCapacity,
     };
     this.#factory = new PgClientFactory(this as never, rules);
     this.manager = new DynamicConnectionPoolManager(

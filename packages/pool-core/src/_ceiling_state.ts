@@ -1,0 +1,159 @@
+/**
+ * What the search for the ceiling remembers between windows, and how it moves on: held, freed, one step further. Pure.
+ *
+ * @module
+ */
+import { type Evidence, NOTHING, type Sum } from './_evidence.ts';
+import { NO_TREND, type Trend } from './_throughput_trend.ts';
+import type { Tuning } from './options.ts';
+
+/**
+ * `free`: growing is allowed, step by step; up to a finite ceiling, it is a probe. `held`: the last step bought too
+ * little. `trial`: the ceiling was cut, and it is being watched whether that cost throughput.
+ */
+export interface CeilingState {
+  readonly phase: 'free' | 'held' | 'trial';
+  /** Not above this, however long. */
+  readonly ceiling: number;
+  /** Not above this before the next judgement. */
+  readonly step: number;
+  readonly sum: Sum;
+  /** What growth is held against. */
+  readonly anchor: Evidence | undefined;
+  /** When held: how things were when it began. When on trial: before the cut. */
+  readonly before: Evidence | undefined;
+  /** The best rate of the recent past, decaying. */
+  readonly best: number;
+  readonly holdUntil: number;
+  /** How long the next hold is. */
+  readonly holdMs: number;
+  /** The size before the trouble that the ceiling was set for. */
+  readonly restore: number;
+  /** How far the next probe goes, as a share of the size. */
+  readonly stride: number;
+  /** Whether the pool was what limited in the last window. What it did then and before is not added up. */
+  readonly limited: boolean;
+  /** Whether the event loop held growth back in the last window. */
+  readonly loopHeld: boolean;
+  /** How throughput has gone with size, over the last judgements. */
+  readonly trend: Trend;
+}
+
+/** One window of a pool. */
+export interface CeilingWindow extends Sum {
+  readonly now: number;
+  readonly size: number;
+  readonly waiting: number;
+  readonly utilization: number;
+  /** Share of the leased connections that work for their holder; undefined where that cannot be seen. */
+  readonly busyShare: number | undefined;
+  /** Whether this process's own event loop is saturated: then holds and waits say nothing about the server. */
+  readonly loopSaturated: boolean;
+  readonly min: number;
+  readonly max: number;
+}
+
+/** The numbers of the ceiling. */
+export interface CeilingTuning extends Tuning {
+  readonly scalingThreshold: number;
+}
+
+/** A change of the ceiling, for the event log. */
+export interface CeilingChange {
+  readonly from: number;
+  readonly to: number;
+  readonly reason: 'ceiling-frozen' | 'ceiling-cut' | 'ceiling-probe' | 'event-loop-saturated';
+  readonly inputs: Readonly<Record<string, number>>;
+}
+
+/** The next state, and what changed if anything did. */
+export interface CeilingStep {
+  readonly state: CeilingState;
+  readonly change?: CeilingChange;
+}
+
+/** A pool that has seen nothing yet. */
+export function initialCeiling(tuning: CeilingTuning): CeilingState {
+  return {
+    phase: 'free',
+    ceiling: Number.POSITIVE_INFINITY,
+    step: tuning.growthStepFloor,
+    sum: NOTHING,
+    anchor: undefined,
+    before: undefined,
+    best: 0,
+    holdUntil: 0,
+    holdMs: tuning.ceilingHoldMs,
+    restore: 0,
+    stride: tuning.probeStride,
+    limited: false,
+    loopHeld: false,
+    trend: NO_TREND,
+  };
+}
+
+/** Not above `ceiling` for a while, and later again each time that was right. */
+export function hold(
+  state: CeilingState,
+  ceiling: number,
+  before: Evidence | undefined,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingState {
+  return {
+    ...state,
+    phase: 'held',
+    ceiling,
+    step: Math.max(ceiling, window.min),
+    before,
+    holdUntil: window.now + state.holdMs,
+    holdMs: Math.min(tuning.ceilingHoldMaxMs, state.holdMs * 2),
+  };
+}
+
+/** Between two probes of which the first has paid. */
+export function quickHold(
+  state: CeilingState,
+  before: Evidence | undefined,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingState {
+  return {
+    ...hold(state, window.size, before, window, tuning),
+    holdUntil: window.now + tuning.ceilingHoldMs * tuning.quickHold,
+    holdMs: tuning.ceilingHoldMs,
+  };
+}
+
+/** Without a ceiling: what set it is forgotten. */
+export function freed(
+  state: CeilingState,
+  window: Pick<CeilingWindow, 'size'>,
+  tuning: CeilingTuning,
+): CeilingState {
+  const next: CeilingState = {
+    ...state,
+    phase: 'free',
+    ceiling: Number.POSITIVE_INFINITY,
+    sum: NOTHING,
+    before: undefined,
+    holdMs: tuning.ceilingHoldMs,
+    restore: 0,
+    stride: tuning.probeStride,
+    trend: NO_TREND,
+  };
+  return { ...next, step: stepFrom(next, window, tuning, true) };
+}
+
+/** How far the pool may grow before it is judged again: further, if the growth so far has paid. */
+export function stepFrom(
+  state: CeilingState,
+  window: Pick<CeilingWindow, 'size'>,
+  tuning: CeilingTuning,
+  proven: boolean,
+): number {
+  if (state.phase !== 'free') return state.step;
+  const factor = proven ? tuning.growthStep : tuning.unprovenGrowthStep;
+  const step = Math.max(tuning.growthStepFloor, Math.ceil(window.size * factor));
+  return Math.min(state.ceiling, step);
+}

@@ -1,0 +1,197 @@
+/**
+ * What a window with enough evidence says about the ceiling: growth that paid goes on, growth that did not is the last for
+ * a while, throughput that fell takes it down, and what was taken is given back if that cost throughput. Pure.
+ *
+ * @module
+ */
+import {
+  type CeilingState,
+  type CeilingStep,
+  type CeilingTuning,
+  type CeilingWindow,
+  freed,
+  hold,
+  quickHold,
+  stepFrom,
+} from './_ceiling_state.ts';
+import { comparison, type Evidence, elasticityOf } from './_evidence.ts';
+import { correlationOf, isFalling, NO_TREND } from './_throughput_trend.ts';
+
+/** Free to grow: a step was paid for, or is yet to be. */
+export function judgeGrowth(
+  state: CeilingState,
+  evidence: Evidence,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingStep {
+  const { anchor } = state;
+  if (anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth)) {
+    const elasticity = elasticityOf(anchor, evidence);
+    if (elasticity < tuning.minElasticity) {
+      return freeze(state, anchor, evidence, elasticity, window, tuning);
+    }
+    return { state: paid(state, evidence, elasticity, window, tuning) };
+  }
+  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+    return cut(state, evidence, window, tuning);
+  }
+  const next = { ...state, anchor: evidence };
+  return { state: { ...next, step: stepFrom(next, window, tuning, false) } };
+}
+
+function freeze(
+  state: CeilingState,
+  anchor: Evidence,
+  evidence: Evidence,
+  elasticity: number,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingStep {
+  // The same work as at a smaller size: back to that. Much less: a stall or another kind of load, and which of the two
+  // only time tells; stay, and what was best under another load is no measure of this one.
+  const same = evidence.rate >= anchor.rate * tuning.ceilingCut;
+  const smaller = Math.max(window.min, Math.min(anchor.size, window.size));
+  const to = same ? smaller : Math.max(window.min, window.size);
+  const next = {
+    ...state,
+    best: same ? state.best : evidence.rate,
+    restore: Math.max(state.restore, smaller),
+    stride: tuning.probeStride,
+  };
+  const inputs = { elasticity, ...comparison(anchor, evidence) };
+  return {
+    state: hold(next, to, evidence, window, tuning),
+    change: { from: window.size, to, reason: 'ceiling-frozen', inputs },
+  };
+}
+
+/**
+ * The growth bought what it should. Where nothing has gone wrong lately, the next step may follow. After a freeze or a
+ * cut it goes on by probes, longer from one to the next as long as each gains in full proportion: of several processes that
+ * share a server, the one that grows alone takes the others' share and would call that a gain.
+ */
+function paid(
+  state: CeilingState,
+  evidence: Evidence,
+  elasticity: number,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingState {
+  const probing = state.ceiling < Number.POSITIVE_INFINITY;
+  const inProportion = elasticity >= tuning.fullElasticity;
+  if (!probing || (inProportion && state.stride >= 1)) {
+    return { ...freed(state, window, tuning), anchor: evidence };
+  }
+  const stride = inProportion ? state.stride * 2 : tuning.probeStride;
+  return quickHold({ ...state, stride }, evidence, window, tuning);
+}
+
+/** Held: is what set the ceiling over, has it become worse, or is it time to try again? */
+export function judgeHeld(
+  state: CeilingState,
+  evidence: Evidence,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingStep {
+  const { before } = state;
+  const over =
+    before !== undefined &&
+    evidence.rate > before.rate * tuning.recovered &&
+    evidence.holdMs < before.holdMs / tuning.recovered;
+  if (over) {
+    // Whatever was in the way is over: back to the size from before it, and on from there with care.
+    const fresh = { ...state, best: evidence.rate, holdMs: tuning.ceilingHoldMs };
+    const to = Math.max(state.ceiling, state.restore);
+    const held = hold(fresh, to, evidence, window, tuning);
+    return {
+      state: { ...held, holdUntil: window.now + tuning.ceilingHoldMs * tuning.backlogHold },
+    };
+  }
+  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+    return cut(state, evidence, window, tuning);
+  }
+  if (window.now < state.holdUntil || state.ceiling >= window.max) return { state };
+  const further = Math.max(Math.sqrt(window.size), window.size * state.stride);
+  const to = Math.min(window.max, window.size + Math.ceil(further));
+  return {
+    state: {
+      ...state,
+      phase: 'free',
+      ceiling: to,
+      step: to,
+      anchor: evidence,
+      before: undefined,
+    },
+    change: {
+      from: window.size,
+      to,
+      reason: 'ceiling-probe',
+      inputs: { ratePerSecond: evidence.rate },
+    },
+  };
+}
+
+/** On trial: did fewer connections do less work? */
+export function judgeTrial(
+  state: CeilingState,
+  evidence: Evidence,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingStep {
+  const { before } = state;
+  const given = before === undefined ? 0 : 1 - state.ceiling / before.size;
+  if (before !== undefined && evidence.rate < before.rate * (1 - given / 2)) {
+    // Fewer connections did less work, so connections were not the trouble: the load has changed, and with it the best.
+    const to = Math.max(before.size, window.size);
+    return {
+      state: hold({ ...state, best: before.rate }, to, before, window, tuning),
+      change: {
+        from: state.ceiling,
+        to,
+        reason: 'ceiling-probe',
+        inputs: comparison(before, evidence),
+      },
+    };
+  }
+  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+    return cut(state, evidence, window, tuning);
+  }
+  const to = Math.max(window.min, state.ceiling);
+  return { state: hold(state, to, evidence, window, tuning) };
+}
+
+/** Below the recent best at whatever size, or lower with each growth for some time now. */
+function hasFallen(state: CeilingState, evidence: Evidence, tuning: CeilingTuning): boolean {
+  return evidence.rate < state.best * tuning.ceilingCut || isFalling(state.trend, tuning);
+}
+
+function cut(
+  state: CeilingState,
+  evidence: Evidence,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+): CeilingStep {
+  const to = Math.max(window.min, Math.floor(window.size * tuning.ceilingCut));
+  const restore = state.phase === 'free' ? window.size : state.restore;
+  return {
+    state: {
+      ...state,
+      phase: 'trial',
+      ceiling: to,
+      step: to,
+      before: evidence,
+      restore,
+      trend: NO_TREND,
+    },
+    change: {
+      from: window.size,
+      to,
+      reason: 'ceiling-cut',
+      inputs: {
+        ratePerSecond: evidence.rate,
+        bestRatePerSecond: state.best,
+        correlation: correlationOf(state.trend),
+      },
+    },
+  };
+}
