@@ -6,6 +6,7 @@ import {
   type CeilingWindow,
   initialCeiling,
 } from './_ceiling_state.ts';
+import { seeded } from './_simulation_fixture.ts';
 import { DEFAULT_TUNING } from './options.ts';
 
 const tuning = { ...DEFAULT_TUNING, scalingThreshold: 0.8 };
@@ -104,6 +105,17 @@ describe('the ceiling', () => {
     expect(last(steps).state).toMatchObject({ phase: 'free', step: 50 });
   });
 
+  it('does not hold growth against a time when the pool had air: what its size can do was not seen then', () => {
+    const air = second(1, 10, 1_000, { waiting: 0, utilization: 0.1, leasedMs: 1_000 });
+    const steps = through(start, air, second(2, 16, 2_000), second(3, 20, 2_050));
+    expect(steps.map(({ change }) => change?.reason)).toEqual([
+      undefined,
+      undefined,
+      'ceiling-frozen',
+    ]);
+    expect(last(steps).change).toMatchObject({ from: 20, to: 16 });
+  });
+
   it('does not let the pool grow while the event loop is saturated, and says so once', () => {
     const busy = { loopSaturated: true };
     const steps = through(
@@ -159,19 +171,69 @@ describe('the ceiling', () => {
     expect(last(steps).change).toBeUndefined();
   });
 
-  it('probes after its hold, a quarter further, and later each time that was in vain', () => {
+  it('probes a fifth fewer and a quarter more in turn, and later each time that was in vain', () => {
     let state = last(through(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
-    const probes: number[] = [];
-    for (let now = 1_000; now < 100_000; now += 1_000) {
+    const probes: { at: number; from: number; to: number }[] = [];
+    for (let now = 1_000; now < 200_000; now += 1_000) {
+      // Sixteen do the most.
       const size = Math.min(state.ceiling, 20);
-      const step = nextCeiling(state, second(now, size, size > 16 ? 7_400 : 7_500), tuning);
-      if (step.change?.reason === 'ceiling-probe') probes.push(now);
+      const rate = size > 16 ? 7_400 : (7_500 * size) / 16;
+      const step = nextCeiling(state, second(now, size, rate), tuning);
+      const { change } = step;
+      if (change?.reason === 'ceiling-probe' && change.from === 16) {
+        probes.push({ at: now, from: change.from, to: change.to });
+      }
       state = step.state;
     }
-    const pauses = probes.slice(1).map((at, i) => at - (probes[i] as number));
-    expect(probes[0]).toBe(6_000);
+    expect(probes.slice(0, 4).map(({ to }) => to)).toEqual([12, 20, 12, 20]);
+    const pauses = probes.slice(1).map(({ at }, i) => at - (probes[i]?.at ?? 0));
+    expect(probes[0]?.at).toBe(6_000);
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
-    expect(pauses.at(-1)).toBeGreaterThan(30_000);
+    expect(pauses.at(-1)).toBeGreaterThan(50_000);
+  });
+
+  it('goes on down, soon, while fewer do as much', () => {
+    let state = last(through(start, second(0, 40, 7_500), second(1, 80, 7_400))).state;
+    const sizes: number[] = [];
+    for (let now = 1_000; now < 30_000; now += 1_000) {
+      const size = Math.min(state.ceiling, 80);
+      state = nextCeiling(state, second(now, size, size < 16 ? 400 * size : 7_500), tuning).state;
+      sizes.push(size);
+    }
+    expect(sizes[sizes.length - 1]).toBe(16);
+    expect(sizes.indexOf(16)).toBeLessThan(20);
+  });
+
+  it('does not take an outage for a size that does less', () => {
+    const { state, change } = last(
+      through(
+        start,
+        second(1, 12, 900),
+        // Three seconds without a connection, then all at once, for 50 ms.
+        second(4, 12, 45, { ms: 3_000, leasedMs: 600, heldMs: 600, utilization: 0.02 }),
+      ),
+    );
+    expect(change).toBeUndefined();
+    expect(state.phase).toBe('free');
+  });
+
+  it('does not take the scatter of a slow database for lost throughput', () => {
+    // 300 a second in windows of a quarter of a second: 75 completions, which scatter by a tenth and more.
+    const random = seeded(5);
+    let state = last(through(start, second(0, 12, 300))).state;
+    const cuts: number[] = [];
+    for (let i = 1; i < 20; i++) {
+      const scatter = 0.75 + 0.5 * random();
+      const window = second(i * 0.25, 12, 75 * scatter, {
+        ms: 250,
+        leasedMs: 3_000,
+        heldMs: 3_000,
+      });
+      const step = nextCeiling(state, window, tuning);
+      if (step.change?.reason === 'ceiling-cut') cuts.push(i);
+      state = step.state;
+    }
+    expect(cuts, 'seed 5').toEqual([]);
   });
 
   it('is back at the size from before when what set it is over', () => {

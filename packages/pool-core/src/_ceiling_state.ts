@@ -9,7 +9,7 @@ import type { Tuning } from './options.ts';
 
 /**
  * `free`: growing is allowed, step by step; up to a finite ceiling, it is a probe. `held`: the last step bought too
- * little. `trial`: the ceiling was cut, and it is being watched whether that cost throughput.
+ * little. `trial`: the ceiling was lowered, and it is being watched whether that cost throughput.
  */
 export interface CeilingState {
   readonly phase: 'free' | 'held' | 'trial';
@@ -31,6 +31,8 @@ export interface CeilingState {
   readonly restore: number;
   /** How far the next probe goes, as a share of the size. */
   readonly stride: number;
+  /** Whether the next probe is whether fewer connections do the same work. They alternate. */
+  readonly probeDown: boolean;
   /** Whether the pool was what limited in the last window. What it did then and before is not added up. */
   readonly limited: boolean;
   /** Whether the event loop held growth back in the last window. */
@@ -86,6 +88,7 @@ export function initialCeiling(tuning: CeilingTuning): CeilingState {
     holdMs: tuning.ceilingHoldMs,
     restore: 0,
     stride: tuning.probeStride,
+    probeDown: false,
     limited: false,
     loopHeld: false,
     trend: NO_TREND,

@@ -27,10 +27,13 @@ export function judgeGrowth(
   const { anchor } = state;
   if (anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth)) {
     const elasticity = elasticityOf(anchor, evidence);
-    if (elasticity < tuning.minElasticity) {
-      return freeze(state, anchor, evidence, elasticity, window, tuning);
+    if (elasticity >= tuning.minElasticity) {
+      return { state: paid(state, evidence, elasticity, window, tuning) };
     }
-    return { state: paid(state, evidence, elasticity, window, tuning) };
+    // A pool that had air did not show what its size can do: the first look at it under load is the measure of the next,
+    // unless less is done now than was asked for then.
+    const unknown = !anchor.limited && evidence.rate >= anchor.rate * tuning.ceilingCut;
+    if (!unknown) return freeze(state, anchor, evidence, elasticity, window, tuning);
   }
   if (window.size > window.min && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
@@ -57,6 +60,8 @@ function freeze(
     best: same ? state.best : evidence.rate,
     restore: Math.max(state.restore, smaller),
     stride: tuning.probeStride,
+    // Next it is tried whether fewer do as much, unless this is no matter of size.
+    probeDown: evidence.rate >= anchor.rate * tuning.collapsedShare,
   };
   const inputs = { elasticity, ...comparison(anchor, evidence) };
   return {
@@ -83,7 +88,7 @@ function paid(
     return { ...freed(state, window, tuning), anchor: evidence };
   }
   const stride = inProportion ? state.stride * 2 : tuning.probeStride;
-  return quickHold({ ...state, stride }, evidence, window, tuning);
+  return quickHold({ ...state, stride, probeDown: false }, evidence, window, tuning);
 }
 
 /** Held: is what set the ceiling over, has it become worse, or is it time to try again? */
@@ -110,7 +115,16 @@ export function judgeHeld(
   if (window.size > window.min && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
-  if (window.now < state.holdUntil || state.ceiling >= window.max) return { state };
+  if (window.now < state.holdUntil) return { state };
+  const next = { ...state, probeDown: !state.probeDown };
+  if (state.probeDown && window.size > tuning.probeDownFrom) {
+    return lower(next, evidence, window, tuning, 'ceiling-probe');
+  }
+  return state.ceiling < window.max ? raise(next, evidence, window) : { state: next };
+}
+
+/** Do more connections buy throughput by now? */
+function raise(state: CeilingState, evidence: Evidence, window: CeilingWindow): CeilingStep {
   const further = Math.max(Math.sqrt(window.size), window.size * state.stride);
   const to = Math.min(window.max, window.size + Math.ceil(further));
   return {
@@ -140,8 +154,8 @@ export function judgeTrial(
 ): CeilingStep {
   const { before } = state;
   const given = before === undefined ? 0 : 1 - state.ceiling / before.size;
-  if (before !== undefined && evidence.rate < before.rate * (1 - given / 2)) {
-    // Fewer connections did less work, so connections were not the trouble: the load has changed, and with it the best.
+  if (before !== undefined && evidence.rate < before.rate * (1 - given * tuning.minElasticity)) {
+    // Fewer connections did less work, so there were not too many: the load has changed, and with it the best.
     const to = Math.max(before.size, window.size);
     return {
       state: hold({ ...state, best: before.rate }, to, before, window, tuning),
@@ -156,8 +170,8 @@ export function judgeTrial(
   if (window.size > window.min && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
-  const to = Math.max(window.min, state.ceiling);
-  return { state: hold(state, to, evidence, window, tuning) };
+  // Fewer do as much: fewer still may do so, soon.
+  return { state: quickHold({ ...state, probeDown: true }, evidence, window, tuning) };
 }
 
 /** Below the recent best at whatever size, or lower with each growth for some time now. */
@@ -171,7 +185,19 @@ function cut(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingStep {
+  return lower(state, evidence, window, tuning, 'ceiling-cut');
+}
+
+/** A fifth fewer, on trial: because throughput fell, or to see whether fewer do as much. */
+function lower(
+  state: CeilingState,
+  evidence: Evidence,
+  window: CeilingWindow,
+  tuning: CeilingTuning,
+  reason: 'ceiling-cut' | 'ceiling-probe',
+): CeilingStep {
   const to = Math.max(window.min, Math.floor(window.size * tuning.ceilingCut));
+  if (to >= window.size) return { state };
   const restore = state.phase === 'free' ? window.size : state.restore;
   return {
     state: {
@@ -186,7 +212,7 @@ function cut(
     change: {
       from: window.size,
       to,
-      reason: 'ceiling-cut',
+      reason,
       inputs: {
         ratePerSecond: evidence.rate,
         bestRatePerSecond: state.best,

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isOfCeiling } from './_decision_words.ts';
 import type { Observers } from './_observers.ts';
 import type { Clock } from './clock.ts';
 import type { ScalingEvent, ScalingReason } from './contract.ts';
@@ -77,7 +78,7 @@ export class Decisions {
   }
 
   #push(event: ScalingEvent): void {
-    const ofCeiling = event.reason.startsWith('ceiling') || event.reason.startsWith('server');
+    const ofCeiling = isOfCeiling(event.reason);
     if (!ofCeiling && event.to > event.from) this.ups++;
     if (!ofCeiling && event.to < event.from) this.downs++;
     this.#ring.push(event);

@@ -26,6 +26,8 @@ export interface Evidence {
    * it does not lag behind a pool that is still growing.
    */
   readonly rate: number;
+  /** Whether the pool was what limited. If not, the rate is what was asked for, not what the server can do. */
+  readonly limited: boolean;
 }
 
 export const NOTHING: Sum = { ms: 0, leasedMs: 0, completions: 0, heldMs: 0 };
@@ -39,12 +41,12 @@ export function add(a: Sum, b: Sum): Sum {
   };
 }
 
-export function evidenceOf(sum: Sum, size: number): Evidence | undefined {
+export function evidenceOf(sum: Sum, size: number, limited: boolean): Evidence | undefined {
   const { ms, leasedMs, completions, heldMs } = sum;
   if (completions === 0 || heldMs <= 0 || ms <= 0 || leasedMs <= 0) return undefined;
   const leased = leasedMs / ms;
   const holdMs = heldMs / completions;
-  return { leased, size, holdMs, rate: (leased / holdMs) * 1000 };
+  return { leased, size, holdMs, rate: (leased / holdMs) * 1000, limited };
 }
 
 /**

@@ -129,14 +129,21 @@ export class Scaler<C> {
 
   /** The server refused a connect for want of room. */
   refusedByServer(now: number): void {
-    const { leased, idle, probing, resetting, limit } = this.#pool;
-    const open = leased + idle + probing + resetting;
-    this.#server.refused(open, now);
+    const { waiting, connecting, limit } = this.#pool;
+    const open = this.#usable;
+    // Those under way may still be let in; if they are not, each says so itself.
+    this.#server.refused(open + connecting, now);
     const { cap } = this.#server;
     if (cap < limit) {
-      this.#decisions.record('server-limit', limit, cap, { open, waiting: this.#pool.waiting });
+      this.#decisions.record('server-limit', limit, cap, { open, connecting, waiting });
     }
     this.applyLimit();
+  }
+
+  /** What the utilisation path went by last. */
+  get utilization(): { utilization: number; threshold: number } {
+    const utilization = this.#ticks.at(-1)?.utilization ?? 0;
+    return { utilization, threshold: this.#settings.scalingThreshold };
   }
 
   /** What the server allows, in words, where it has said so. */
@@ -315,7 +322,8 @@ export class Scaler<C> {
       now - idleTimeoutMs,
     );
     if (closed > 0) {
-      this.#decisions.record(shrink.reason, from, from - closed, { utilization, leased });
+      const inputs = { utilization, leased, threshold: scaleDownThreshold };
+      this.#decisions.record(shrink.reason, from, from - closed, inputs);
     }
   }
 

@@ -45,9 +45,11 @@ export function connectsDemanded(demand: Demand, tuning: DemandTuning): number {
   const overdue = demand.oldestWaitMs >= tuning.waitTargetMs;
   // Nothing has come back yet, so nothing is known: try one, until somebody has waited long enough.
   if (holdMs === undefined) return overdue ? waiting : 1;
-  // One comes back every so often; if none has for longer than that, the mean was about another load. (Not the mean age of
-  // what is out: one connection held for an hour would speak for all.)
-  const everyMs = Math.max(holdMs / working, demand.silentMs);
+  // One comes back every so often. If none has for longer than anybody should wait, the mean was about another load (not the
+  // mean age of what is out: one connection held for an hour would speak for all). A shorter silence says nothing: this
+  // process pauses for some milliseconds now and then, and each pause would open connections.
+  const silentMs = demand.silentMs >= tuning.waitTargetMs ? demand.silentMs : 0;
+  const everyMs = Math.max(holdMs / working, silentMs);
   const servedFirst = everyMs === 0 ? waiting : Math.floor(connectMs / everyMs);
   return Math.max(waiting - servedFirst, overdue ? 1 : 0);
 }

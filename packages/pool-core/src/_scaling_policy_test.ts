@@ -46,6 +46,7 @@ describe('connectsDemanded()', () => {
       { waiting: 5, silentMs: 1_000, oldestWaitMs: 1_000 },
       5,
     ],
+    ['a pause of this process, shorter than anybody should wait', { waiting: 50, silentMs: 10 }, 0],
     [
       'no connect has been timed yet: the guess of 15 ms',
       { waiting: 100, connectMs: undefined },

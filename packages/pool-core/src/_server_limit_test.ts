@@ -7,7 +7,12 @@ describe('roomFor()', () => {
   const server: ServerCapacity = { maxConnections: 100, reserved: 3 };
 
   it.each<[string, ServerCapacity, number, { allows: number; cap: number }]>([
-    ['a server of 100 with 3 reserved: 97, of which 10 are left', server, 10, { allows: 97, cap: 87 }],
+    [
+      'a server of 100 with 3 reserved: 97, of which 10 are left',
+      server,
+      10,
+      { allows: 97, cap: 87 },
+    ],
     ['nothing is left where that is asked for', server, 0, { allows: 97, cap: 97 }],
     [
       'a small server: a tenth is left, not half of it',
@@ -21,7 +26,12 @@ describe('roomFor()', () => {
       10,
       { allows: 4_997, cap: 4_987 },
     ],
-    ['the limit of the role, to the full', { ...server, roleLimit: 40 }, 10, { allows: 40, cap: 40 }],
+    [
+      'the limit of the role, to the full',
+      { ...server, roleLimit: 40 },
+      10,
+      { allows: 40, cap: 40 },
+    ],
     ['the limit of the database', { ...server, databaseLimit: 30 }, 10, { allows: 30, cap: 30 }],
     [
       'the least of all',
@@ -35,7 +45,12 @@ describe('roomFor()', () => {
       10,
       { allows: 95, cap: 87 },
     ],
-    ['a role that may not connect: one, which the server refuses itself', { ...server, roleLimit: 0 }, 10, { allows: 0, cap: 1 }],
+    [
+      'a role that may not connect: one, which the server refuses itself',
+      { ...server, roleLimit: 0 },
+      10,
+      { allows: 0, cap: 1 },
+    ],
     ['everything reserved', { maxConnections: 3, reserved: 3 }, 10, { allows: 0, cap: 1 }],
   ])('%s', (_, capacity, headroom, room) => {
     expect(roomFor(capacity, headroom)).toEqual(room);
@@ -43,7 +58,11 @@ describe('roomFor()', () => {
 });
 
 it('a refusal caps the pool at what is open, and never below one', () => {
-  expect(afterRefusal(undefined, 30, 100, DEFAULT_TUNING)).toEqual({ cap: 30, until: 1_100, holdMs: 1_000 });
+  expect(afterRefusal(undefined, 30, 100, DEFAULT_TUNING)).toEqual({
+    cap: 30,
+    until: 1_100,
+    holdMs: 1_000,
+  });
   expect(afterRefusal(undefined, 0, 100, DEFAULT_TUNING).cap).toBe(1);
 });
 

@@ -12,7 +12,13 @@ import { DEFAULT_TUNING } from './options.ts';
 
 function through(pairs: readonly (readonly [leased: number, rate: number])[]): Trend {
   return pairs.reduce((trend, [leased, rate]) => {
-    const evidence: Evidence = { leased, rate, size: leased, holdMs: (leased / rate) * 1_000 };
+    const evidence: Evidence = {
+      leased,
+      rate,
+      size: leased,
+      holdMs: (leased / rate) * 1_000,
+      limited: true,
+    };
     return withJudgement(trend, evidence, DEFAULT_TUNING);
   }, NO_TREND);
 }
@@ -38,14 +44,36 @@ describe('the trend of throughput over size', () => {
   });
 
   it('is the textbook correlation while its memory is not full', () => {
-    expect(correlationOf(through([[1, 3], [2, 2], [3, 1]]))).toBeCloseTo(-1, 10);
-    expect(correlationOf(through([[1, 1], [2, 3], [3, 2]]))).toBeCloseTo(0.5, 10);
+    expect(
+      correlationOf(
+        through([
+          [1, 3],
+          [2, 2],
+          [3, 1],
+        ]),
+      ),
+    ).toBeCloseTo(-1, 10);
+    expect(
+      correlationOf(
+        through([
+          [1, 1],
+          [2, 3],
+          [3, 2],
+        ]),
+      ),
+    ).toBeCloseTo(0.5, 10);
     expect(correlationOf(NO_TREND)).toBe(0);
   });
 
   it('forgets: fifty judgements of the opposite outweigh a hundred before', () => {
-    const rising = Array.from({ length: 100 }, (_, i): [number, number] => [20 + (i % 20), 1_000 + 50 * (i % 20)]);
-    const falling = Array.from({ length: 100 }, (_, i): [number, number] => [20 + (i % 20), 2_000 - 50 * (i % 20)]);
+    const rising = Array.from({ length: 100 }, (_, i): [number, number] => [
+      20 + (i % 20),
+      1_000 + 50 * (i % 20),
+    ]);
+    const falling = Array.from({ length: 100 }, (_, i): [number, number] => [
+      20 + (i % 20),
+      2_000 - 50 * (i % 20),
+    ]);
     expect(isFalling(through([...rising, ...falling]), DEFAULT_TUNING)).toBe(true);
   });
 

@@ -483,7 +483,12 @@ export class DynamicConnectionPoolManager<C>
 
   /** A prober is no growth: ten minutes of them would push everything else out of the log. */
   #grew(reason: ScalingReason, to: number): void {
-    if (this.#recovery.state !== 'down') this.#decisions.grew(reason, to, this.#load);
+    if (this.#recovery.state === 'down') return;
+    this.#decisions.grew(
+      reason,
+      to,
+      reason === 'utilization-high' ? this.#utilization : this.#load,
+    );
   }
 
   #connected(entry: Entry<C>, tookMs: number, now: number): void {
@@ -606,6 +611,11 @@ export class DynamicConnectionPoolManager<C>
     if (meter.connectMs !== undefined) inputs['connectMs'] = meter.connectMs;
     return inputs;
   };
+
+  readonly #utilization = (): Record<string, number> => ({
+    ...this.#scaler.utilization,
+    ...this.#load(),
+  });
 
   get #usable(): number {
     const { leased, idle, resetting, probing } = this.pool;

@@ -309,6 +309,12 @@ export interface Tuning {
    */
   readonly workingShare: number;
   /**
+   * A size is not judged by a time in which less than this share of the connections was leased, though somebody waited:
+   * they were being opened, after an outage or a cold start.
+   * @default 0.5
+   */
+  readonly presentShare: number;
+  /**
    * Fewer completions than this share of what is expected, from connections that all work: the server has stopped.
    * @default 0.5
    */
@@ -335,6 +341,12 @@ export interface Tuning {
    * @default 0.25
    */
   readonly probeStride: number;
+  /**
+   * Only above this size it is tried whether fewer do as much: ten connections harm no server, and are worth more than what
+   * closing and opening some of them would teach.
+   * @default 10
+   */
+  readonly probeDownFrom: number;
   /**
    * A gain of this share of proportional throughput is a full one: probes get longer.
    * @default 0.85
@@ -449,11 +461,13 @@ export const DEFAULT_TUNING: Tuning = {
   judgedGrowth: 0.1,
   bestMemory: 0.98,
   workingShare: 0.5,
+  presentShare: 0.5,
   collapsedShare: 0.5,
   collapseHold: 2,
   recovered: 2,
   backlogHold: 4,
   probeStride: 0.25,
+  probeDownFrom: 10,
   fullElasticity: 0.85,
   quickHold: 0.2,
   trendMemory: 50,
@@ -607,11 +621,13 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
   judgedGrowth: POSITIVE,
   bestMemory: SHARE,
   workingShare: SHARE,
+  presentShare: SHARE,
   collapsedShare: SHARE,
   collapseHold: POSITIVE,
   recovered: FACTOR,
   backlogHold: POSITIVE,
   probeStride: POSITIVE,
+  probeDownFrom: COUNT,
   fullElasticity: SHARE,
   quickHold: POSITIVE,
   trendMemory: whole(2),

@@ -1,0 +1,110 @@
+/**
+ * A decision about a pool's size as a sentence.
+ *
+ * @module
+ */
+import type { ScalingEvent, ScalingReason } from './contract.ts';
+
+/** One decision, or several in a row that are one to a reader: a size that goes down by a tenth each second. */
+export interface Told {
+  readonly reason: ScalingReason;
+  readonly from: number;
+  to: number;
+  readonly firstAt: number;
+  lastAt: number;
+  steps: number;
+  /** Of the last step. */
+  inputs: Inputs;
+}
+
+type Inputs = Readonly<Record<string, number>>;
+
+const WHY: Readonly<
+  Record<ScalingReason, (of: (name: string) => string, inputs: Inputs) => string>
+> = {
+  minimum: () => 'to keep the minimum open',
+  waiters: (of, { connectMs, holdMs }) => {
+    const connect = connectMs === undefined ? 'a connect' : `a connect (${of('connectMs')} ms)`;
+    const held = holdMs === undefined ? '' : `, held for ${of('holdMs')} ms each`;
+    return `as ${connect} was sooner for the acquires that waited (${of('waiting')}) than a connection coming back (${of('leased')} leased${held})`;
+  },
+  'utilization-high': (of) =>
+    `as ${of('utilization')} of the connections were leased, above the threshold of ${of('threshold')}, in most of the last ticks`,
+  'utilization-low': (of) =>
+    `as ${of('utilization')} of the connections were leased, and never more than the threshold of ${of('threshold')} in the window`,
+  idle: () => 'as connections were idle for longer than the idle timeout',
+  warm: () => 'as a caller asked to be warm',
+  resize: () => 'as a caller changed the bounds',
+  'ceiling-frozen': (of) =>
+    `as ${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`,
+  'ceiling-cut': (of, { correlation = 0 }) =>
+    `as throughput fell to ${of('ratePerSecond')}/s, from a recent best of ${of('bestRatePerSecond')}/s${correlation < -0.5 ? ', lower with each growth' : ''}`,
+  'ceiling-probe': probe,
+  'event-loop-saturated': (of) =>
+    `though ${of('waiting')} acquires wait: this process's own event loop is saturated, which no connection mends`,
+  'server-limit': (of) => `as the server refused one more with ${of('open')} open: it had no room`,
+  'server-capacity': (of, { roleLimit, databaseLimit }) =>
+    `by the server's own limits: max_connections ${of('maxConnections')}, ${of('reserved')} reserved${roleLimit === undefined ? '' : `, role limit ${roleLimit}`}${databaseLimit === undefined ? '' : `, database limit ${databaseLimit}`}`,
+  outage: (of) => `as the server could not be reached; ${of('waiting')} acquires wait`,
+};
+
+/** Why the ceiling was moved without being sure: the inputs tell which of four it was. */
+function probe(of: (name: string) => string, inputs: Inputs): string {
+  if (inputs['thinking'] !== undefined) {
+    return `for ${of('waiting')} waiting acquires, as callers hold connections without using them`;
+  }
+  if (inputs['leasedBefore'] !== undefined) {
+    return `given back: ${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`;
+  }
+  const fewer = inputs['bestRatePerSecond'] !== undefined;
+  return fewer
+    ? `to see whether fewer connections do as much as ${of('ratePerSecond')}/s`
+    : `to see whether more connections do more than ${of('ratePerSecond')}/s`;
+}
+
+/** Whether this is about what the pool allows itself, not what it has. */
+export function isOfCeiling(reason: ScalingReason): boolean {
+  return reason.startsWith('ceiling') || reason.startsWith('server');
+}
+
+/** Joins what follows from each other, the oldest first. */
+export function joined(events: readonly ScalingEvent[]): Told[] {
+  const told: Told[] = [];
+  for (const { at, from, to, reason, inputs } of events) {
+    const last = told.at(-1);
+    const onward = last !== undefined && last.reason === reason && last.to === from;
+    if (onward && Math.sign(to - from) === Math.sign(last.to - last.from)) {
+      Object.assign(last, { to, inputs, lastAt: at, steps: last.steps + 1 });
+    } else {
+      told.push({ reason, from, to, inputs, firstAt: at, lastAt: at, steps: 1 });
+    }
+  }
+  return told;
+}
+
+/** "12 s ago: ceiling 40 -> 20, as ..." */
+export function sentence(told: Told, now: number): string {
+  const { reason, from, to, steps, inputs } = told;
+  const what = isOfCeiling(reason) || reason === 'event-loop-saturated' ? 'ceiling' : 'size';
+  const change = from === to ? `held at ${to}` : `${from} -> ${to}`;
+  const inSteps = steps === 1 ? '' : ` in ${steps} steps`;
+  const of = (name: string): string => plain(inputs[name] ?? Number.NaN);
+  const when =
+    steps === 1
+      ? ago(now - told.lastAt)
+      : `${ago(now - told.firstAt)} to ${ago(now - told.lastAt)}`;
+  return `${when}: ${what} ${change}${inSteps}, ${WHY[reason](of, inputs)}`;
+}
+
+/** Three digits are enough to act on, and none of them is an exponent. */
+export function plain(value: number): string {
+  return Number.isNaN(value) ? '?' : String(Number(value.toPrecision(3)));
+}
+
+function ago(ms: number): string {
+  const seconds = Math.max(0, ms) / 1_000;
+  if (seconds < 120) return `${plain(Math.round(seconds * 10) / 10)} s ago`;
+  return seconds < 7_200
+    ? `${Math.round(seconds / 60)} min ago`
+    : `${plain(seconds / 3_600)} h ago`;
+}
