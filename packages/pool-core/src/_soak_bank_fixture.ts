@@ -56,11 +56,8 @@ export class SoakBank {
   #lastId = 0;
   #stopping = false;
   #callers: Promise<void>[] = [];
-  /** Acquires asked for and answered, one way or the other. */
+  /** Transfers begun: each asks for a connection once. */
   asked = 0;
-  answered = 0;
-  /** How long one took at most, ms. */
-  longestAcquireMs = 0;
   lastCommitAt = 0;
 
   constructor(pool: Pool, seed: number) {
@@ -139,6 +136,7 @@ export class SoakBank {
       const from = 1 + Math.floor(random() * ACCOUNTS);
       const to = 1 + ((from + Math.floor(random() * (ACCOUNTS - 1))) % ACCOUNTS);
       const transfer = { id: ++this.#lastId, from, to, amount: 1 + Math.floor(random() * 50) };
+      this.asked++;
       const outcome = await this.#transfer(transfer, wayOf(random()), random());
       this.#outcomes.set(transfer.id, outcome);
       if (outcome === 'committed') this.lastCommitAt = performance.now();
@@ -189,32 +187,23 @@ export class SoakBank {
     fn: (client: pg.PoolClient) => Promise<void>,
     options: Parameters<Pool['transaction']>[1] = {},
   ): Promise<Outcome> {
-    const begun = this.#ask();
-    let granted = false;
     try {
-      await this.#pool.transaction((client) => {
-        // A retry has its connection already.
-        if (!granted) this.#answer(begun);
-        granted = true;
-        return fn(client);
-      }, options);
+      await this.#pool.transaction(fn, options);
       return 'committed';
     } catch (error) {
-      if (!granted) this.#answer(begun);
-      return this.#told(error);
+      if (error instanceof TransactionRolledBackError) return 'rolled-back';
+      const maybe = error instanceof ConnectionLostError && error.maybeExecuted;
+      return maybe ? 'unknown' : 'rolled-back';
     }
   }
 
   /** As an application does that manages its transactions itself, more or less well. */
   async #byHand(transfer: Transfer, way: Way): Promise<Outcome> {
-    const begun = this.#ask();
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();
     } catch {
       return 'rolled-back';
-    } finally {
-      this.#answer(begun);
     }
     let committing = false;
     try {
@@ -235,21 +224,6 @@ export class SoakBank {
       if (!committing) return 'rolled-back';
       return error instanceof pg.DatabaseError ? 'rolled-back' : 'unknown';
     }
-  }
-
-  #told(error: unknown): Outcome {
-    if (error instanceof TransactionRolledBackError) return 'rolled-back';
-    return error instanceof ConnectionLostError && error.maybeExecuted ? 'unknown' : 'rolled-back';
-  }
-
-  #ask(): number {
-    this.asked++;
-    return performance.now();
-  }
-
-  #answer(begun: number): void {
-    this.answered++;
-    this.longestAcquireMs = Math.max(this.longestAcquireMs, performance.now() - begun);
   }
 }
 
