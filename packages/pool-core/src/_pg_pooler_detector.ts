@@ -36,7 +36,8 @@ export class PoolerDetector {
   readonly #claimed: PoolerVerdict | undefined;
   #met: PoolerEvidence = {};
   #verdict: PoolerVerdict;
-  #asking: Promise<PoolerVerdict> | undefined;
+  #asking: Promise<void> | undefined;
+  #looking: Promise<void> | undefined;
   #generation = 0;
   /** Until then nobody is asked again. */
   #askAgainAt: number = Number.NEGATIVE_INFINITY;
@@ -65,29 +66,34 @@ export class PoolerDetector {
 
   /**
    * What stands in between, found out now if need be. Never rejects: where nobody can be asked, the verdict is as before, not
-   * `settled`, and the next call asks again.
+   * `settled`, and a later call asks again.
    *
-   * @param client one that nobody else uses now; without, one is opened.
+   * @param client one that nobody else uses now. It is asked one thing, and not held for longer: where that calls for a closer
+   * look, the verdict is not settled yet. Without one, connections are opened, and the look is waited for.
    */
-  settle(client?: pg.Client): Promise<PoolerVerdict> {
-    const current = this.#generation === this.#parts.generation();
-    const isKnown = this.#claimed !== undefined || (this.#verdict.settled && current);
-    if (isKnown || this.#parts.clock.now() < this.#askAgainAt) {
-      return Promise.resolve(this.#verdict);
+  async settle(client?: pg.Client): Promise<PoolerVerdict> {
+    if (this.#isKnown) return this.#verdict;
+    if (this.#looking === undefined && this.#parts.clock.now() >= this.#askAgainAt) {
+      this.#asking ??= this.#ask(client).finally(() => {
+        this.#asking = undefined;
+      });
+      await this.#asking;
     }
-    this.#asking ??= this.#ask(client).finally(() => {
-      this.#asking = undefined;
-    });
-    return this.#asking;
+    if (client === undefined) await this.#looking;
+    return this.#verdict;
   }
 
-  async #ask(lent: pg.Client | undefined): Promise<PoolerVerdict> {
+  get #isKnown(): boolean {
+    if (this.#claimed !== undefined) return true;
+    return this.#verdict.settled && this.#generation === this.#parts.generation();
+  }
+
+  async #ask(lent: pg.Client | undefined): Promise<void> {
     const { clock } = this.#parts;
     const generation = this.#parts.generation();
     const client = lent ?? this.#parts.newClient();
-    let late = false;
     const timer = clock.setTimeout(() => {
-      late = true;
+      this.#askAgainAt = clock.now() + ASK_AGAIN_MS;
       // A lent one is its lender's to give up.
       if (lent === undefined) insideOf(client).connection?.stream?.destroy?.();
     }, ASK_MS);
@@ -99,18 +105,24 @@ export class PoolerDetector {
       const backend = await backendOf(client);
       const { processID: told, host, port, user } = insideOf(client);
       const seen = { told, backend, host, port, user };
-      const verdict = judgePooler(seen);
-      const closer = verdict.name === 'none' ? undefined : await lookAtPooler(this.#parts);
-      this.#verdict = closer === undefined ? verdict : judgePooler({ ...seen, closer });
+      this.#verdict = judgePooler(seen);
       this.#generation = generation;
-      late = !this.#verdict.settled;
+      if (this.#verdict.name === 'none') return;
+      this.#looking = this.#look(seen).finally(() => {
+        this.#looking = undefined;
+      });
     } catch {
       // The server cannot be asked; who needed the verdict goes on with what is presumed.
     } finally {
       timer.cancel();
-      if (late) this.#askAgainAt = clock.now() + ASK_AGAIN_MS;
       if (lent === undefined) await client.end().catch(() => {});
     }
-    return this.#verdict;
+  }
+
+  async #look(seen: PoolerEvidence): Promise<void> {
+    const closer = await lookAtPooler(this.#parts);
+    this.#verdict = judgePooler({ ...seen, closer });
+    const { clock } = this.#parts;
+    if (!this.#verdict.settled) this.#askAgainAt = clock.now() + ASK_AGAIN_MS;
   }
 }

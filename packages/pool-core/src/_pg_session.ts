@@ -172,11 +172,14 @@ export class PgSession {
   async #isShared(deadline: Deadline): Promise<boolean> {
     let shared = false;
     const client = this.#client as unknown as pg.Client;
-    const settled = this.#rules.pooler.settle(client).then((verdict) => {
-      shared = verdict.name !== 'none' && verdict.mode !== undefined && !verdict.sessionState;
+    const { pooler } = this.#rules;
+    const settle = async (): Promise<true> => {
+      let verdict = await pooler.settle(client);
+      if (!verdict.settled) verdict = await pooler.settle();
+      shared = verdict.mode !== undefined && !verdict.sessionState;
       return true;
-    });
-    await deadline.within(settled);
+    };
+    await deadline.within(settle());
     return shared;
   }
 
