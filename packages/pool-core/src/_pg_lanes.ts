@@ -406,6 +406,8 @@ export class Lanes implements LaneHost {
     this.#bypassed = true;
     for (let query = this.#queue.head; query !== undefined; query = this.#queue.head) {
       this.#queue.remove(query);
+      this.#shared--;
+      this.#exclusive++;
       const { text, values } = query;
       query.unwatch?.();
       const reply: QueryCallback = (error, result) => query.settle(error, result);

@@ -1,0 +1,129 @@
+/** What lanes and names do behind a real PgBouncer, and where the verdict forbids them. */
+import { type PgBouncerOptions, startPgBouncer } from '@fynlo/services/pgbouncer';
+import { expect, inject, test } from 'vitest';
+import type { LaneStats } from './_lane_stats.ts';
+import type { PoolOptions } from './pg_options.ts';
+import { Pool } from './pool.ts';
+
+/** A pool behind a pooler, for as long as the test runs. */
+async function behind(options: PoolOptions, pooler: PgBouncerOptions = {}) {
+  const bouncer = await startPgBouncer(inject('postgresUrl'), pooler);
+  const pool = new Pool({ connectionString: bouncer.url, max: 4, pipelining: true, ...options });
+  return {
+    bouncer,
+    pool,
+    lanes: () => pool.stats().lanes as LaneStats,
+    async [Symbol.asyncDispose]() {
+      await pool.end({ graceMs: 500 });
+      await bouncer.stop();
+    },
+  };
+}
+
+/** Statements that are all under way at once: how each ended, by kind. */
+async function burst(pool: Pool, count: number): Promise<Record<string, number>> {
+  const ends: Record<string, number> = {};
+  await Promise.all(
+    Array.from({ length: count }, async (_, i) => {
+      const statement =
+        i % 10 === 7
+          ? pool.query('select 1 / $1::int as n', [0])
+          : pool.query('select $1::int as n', [i]);
+      const end = await statement.then(
+        ({ rows }) => (rows[0].n === i ? 'its own row' : 'a row that is not its own'),
+        ({ code }) => String(code),
+      );
+      ends[end] = (ends[end] ?? 0) + 1;
+    }),
+  );
+  return ends;
+}
+
+test.each(['transaction', 'session'] as const)(
+  'F78 behind PgBouncer in %s mode statements share lanes once it is known that they may, and each gets its own answer',
+  async (poolMode) => {
+    await using setting = await behind({}, { poolMode, defaultPoolSize: 8 });
+    const { pool, lanes } = setting;
+    // The first ones do not wait for the verdict.
+    expect(await burst(pool, 200)).toEqual({ 'its own row': 180, '22012': 20 });
+    expect(await pool.detectPooler()).toMatchObject({
+      name: 'pgbouncer',
+      mode: poolMode,
+      pipelining: true,
+    });
+    const before = lanes().shared;
+    for (let round = 0; round < 5; round++) {
+      expect(await burst(pool, 200)).toEqual({ 'its own row': 180, '22012': 20 });
+    }
+    // All of them, unless the machine is so busy that a statement is taken for a slow one.
+    expect(lanes().shared - before).toBeGreaterThan(500);
+    expect(lanes().refused).toBeUndefined();
+  },
+);
+
+test('F78 fewer servers than lanes only make statements wait', async () => {
+  await using setting = await behind({}, { defaultPoolSize: 1 });
+  const { pool } = setting;
+  for (let round = 0; round < 5; round++) {
+    expect(await burst(pool, 200)).toEqual({ 'its own row': 180, '22012': 20 });
+  }
+});
+
+test('F78 transactions and lanes use the same few servers, and neither sees the other', async () => {
+  await using setting = await behind({}, { defaultPoolSize: 2 });
+  const { pool } = setting;
+  await Promise.all([
+    ...Array.from({ length: 20 }, () =>
+      pool.transaction(async (client) => {
+        await client.query("set local application_name = 'within'");
+        const { rows } = await client.query('show application_name');
+        expect(rows[0].application_name).toBe('within');
+      }),
+    ),
+    ...Array.from({ length: 200 }, async () => {
+      const { rows } = await pool.query("select current_setting('application_name') as name");
+      expect(rows[0].name).not.toBe('within');
+    }),
+  ]);
+});
+
+test('F78 behind a pooler that wedges nothing is shared, and explain() says why', async () => {
+  await using setting = await behind({ pooler: { name: 'supavisor', mode: 'transaction' } });
+  const { pool, lanes } = setting;
+  for (let round = 0; round < 3; round++) {
+    expect(await burst(pool, 100)).toEqual({ 'its own row': 90, '22012': 10 });
+  }
+  expect(lanes()).toMatchObject({ shared: 0, lanes: 0 });
+  expect(lanes().refused).toContain('porsager/postgres#970');
+  expect(pool.explain()).toContain('porsager/postgres#970');
+});
+
+test("F78 prepare: 'auto' names nothing where PgBouncer keeps no names: nothing fails", async () => {
+  await using setting = await behind({ prepare: 'auto' }, { defaultPoolSize: 2 });
+  const { pool } = setting;
+  for (let round = 0; round < 20; round++) {
+    expect(await burst(pool, 100)).toEqual({ 'its own row': 90, '22012': 10 });
+  }
+  expect(pool.pooler).toMatchObject({ name: 'pgbouncer', namedStatements: false });
+  const { rows } = await pool.query('select count(*)::int as n from pg_prepared_statements');
+  expect(rows[0].n).toBe(0);
+});
+
+test("F78 prepare: 'auto' names statements where PgBouncer keeps them", async ({ skip }) => {
+  const starting = behind({ prepare: 'auto' }, { defaultPoolSize: 2, maxPreparedStatements: 100 });
+  const older = await starting.then(
+    () => undefined,
+    (error: Error) => error.message,
+  );
+  if (older?.includes('1.21 is the first that does')) skip(older);
+  await using setting = await starting;
+  const { pool } = setting;
+  for (let round = 0; round < 20; round++) {
+    expect(await burst(pool, 100)).toEqual({ 'its own row': 90, '22012': 10 });
+  }
+  expect(pool.pooler).toMatchObject({ name: 'pgbouncer', namedStatements: true });
+  const { rows } = await pool.query(
+    "select count(*)::int as n from pg_prepared_statements where statement = 'select $1::int as n'",
+  );
+  expect(rows[0].n).toBeGreaterThan(0);
+});
