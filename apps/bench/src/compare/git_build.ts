@@ -68,7 +68,7 @@ export async function buildOf(ref: string, signal: AbortSignal): Promise<Build> 
     );
     await build(dir, ref, signal);
     return {
-      name: `${ref} (${commit.slice(0, 10)})`,
+      name: commit.startsWith(ref) ? commit.slice(0, 10) : `${ref} (${commit.slice(0, 10)})`,
       roundProcess: join(dir, ROUND_PROCESS),
       [Symbol.asyncDispose]: dispose,
     };

@@ -26,7 +26,7 @@ export function htmlReport(result: ResultFile): string {
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>fynlo-bench ${escapeHtml(result.startedAt)}</title><style>${STYLE}</style></head><body>
 <h1>fynlo-bench, ${escapeHtml(result.startedAt.slice(0, 10))}</h1>
-<p>${rows.length} targets: ${counts.join(', ')}${partial}</p>
+<p>${rows.length} ${rows.length === 1 ? 'target' : 'targets'}: ${counts.join(', ')}${partial}</p>
 ${table(columns, rows, (row) => result.scenarios[row])}
 ${result.scenarios.map(scenarioSection).join('\n')}
 <h2>Environment</h2>

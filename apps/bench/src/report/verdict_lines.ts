@@ -142,7 +142,7 @@ function tallyLine(
   const partial = result.partial
     ? colors.red(`  PARTIAL: ${result.pending.length} not measured`)
     : '';
-  return `${rows} targets: ${counts.join(', ')}${partial}`;
+  return `${rows} ${rows === 1 ? 'target' : 'targets'}: ${counts.join(', ')}${partial}`;
 }
 
 export function verdictPaint(colors: Colors): (kind: VerdictKind, text: string) => string {
