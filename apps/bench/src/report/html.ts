@@ -9,6 +9,7 @@ import {
   measuredText,
   medianOf,
   reasonText,
+  settingsLines,
   subjectTable,
   tally,
   verdictTable,
@@ -48,7 +49,7 @@ function scenarioSection(scenario: ScenarioResult): string {
 ${reason === '' ? '' : `<p class="dim">${escapeHtml(reason)}</p>`}
 ${bars(scenario)}
 ${rows.length === 0 ? '' : table(columns, rows)}
-<p class="dim">${scenario.subjects.map(({ name, settings }) => `${escapeHtml(name)}: ${escapeHtml(settings)}`).join('<br>')}</p></section>`;
+<p class="dim">${settingsLines(scenario).map(escapeHtml).join('<br>')}</p></section>`;
 }
 
 /** Medians of the deciding metric with the interval of the median as a whisker; the table below has the numbers. */

@@ -5,6 +5,7 @@ import {
   MARKS,
   measuredText,
   reasonText,
+  settingsLines,
   subjectTable,
   verdictTable,
 } from './rows.ts';
@@ -32,7 +33,7 @@ export function markdownReport(result: ResultFile): string {
       ...(reason === '' ? [] : [`- ${reason}`]),
       '',
       ...(rows.length === 0 ? [] : [...markdownTable(columns, rows), '']),
-      ...scenario.subjects.map(({ name, settings }) => `- ${name}: ${settings}`),
+      ...settingsLines(scenario).map((line) => `- ${line}`),
       '',
     );
   }

@@ -1,7 +1,15 @@
 import type { EarlierRun, ResultFile, ScenarioResult } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import { number } from './number.ts';
-import { MARKS, measuredParts, reasonText, shortName, subjectTable, wantedText } from './rows.ts';
+import {
+  MARKS,
+  measuredParts,
+  reasonText,
+  settingsLines,
+  shortName,
+  subjectTable,
+  wantedText,
+} from './rows.ts';
 import { textTable, visibleLength } from './table.ts';
 import { verdictPaint } from './verdict_lines.ts';
 
@@ -34,9 +42,7 @@ export function prettyScenario(
       return `${INDENT}${paint(verdict, MARKS[verdict])} ${what} ${colors.bold(value)}${colors.dim(spread === '' ? '' : ` ${spread}`)}, wanted ${wantedText(criterion)}`;
     }),
     ...(reason === '' ? [] : wrapped(reason)),
-    ...scenario.subjects.flatMap(({ name, settings, notBuilt }) =>
-      wrapped(`${name}: ${notBuilt === undefined ? settings : `not built: ${notBuilt}`}`),
-    ),
+    ...settingsLines(scenario).flatMap(wrapped),
     ...(scenario.failure ?? '')
       .split('\n')
       .flatMap((line) => (line === '' ? [] : [`${INDENT}${colors.red(line)}`])),

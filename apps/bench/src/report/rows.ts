@@ -65,6 +65,14 @@ export function shortName(metric: MetricName): string {
   );
 }
 
+/** Each subject that was measured, or that is not there yet, with what it is. */
+export function settingsLines({ subjects }: ScenarioResult): string[] {
+  return subjects.flatMap(({ name, settings, notBuilt, rounds }) => {
+    if (notBuilt !== undefined) return [`${name}: not built: ${notBuilt}`];
+    return rounds.length === 0 ? [] : [`${name}: ${settings}`];
+  });
+}
+
 /** One row a subject: its medians. The columns that the verdict is about come first. */
 export function subjectTable(scenario: ScenarioResult): { columns: Column[]; rows: string[][] } {
   const metrics = shownMetrics(scenario);
