@@ -113,6 +113,7 @@ function serverOrder(
     jit: 'off',
     timezone: 'UTC',
     log_timezone: 'UTC',
+    ...(options.tls === undefined ? {} : { ssl: 'on' }),
     ...(options.durable === true ? {} : { fsync: 'off', full_page_writes: 'off' }),
     ...options.settings,
     ...further,

@@ -69,16 +69,29 @@ export interface FaultProxy extends AsyncDisposable {
  * await proxy.close();
  * ```
  */
-export async function startFaultProxy(target: { host: string; port: number }): Promise<FaultProxy> {
+export async function startFaultProxy(
+  target: { host: string; port: number },
+  place: FaultProxyPlace = {},
+): Promise<FaultProxy> {
   for (let attempt = 1; ; attempt++) {
-    const proxy = new TcpFaultProxy(target, await freePort());
+    const port = place.port ?? (await freePort());
+    const proxy = new TcpFaultProxy(target, place.host ?? '127.0.0.1', port);
     try {
       await proxy.open();
       return proxy;
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE' || attempt === 5) throw error;
+      const taken = (error as NodeJS.ErrnoException).code === 'EADDRINUSE';
+      if (!taken || attempt === 5 || place.port !== undefined) throw error;
     }
   }
+}
+
+/** Where a proxy listens: several on one port, each at an address of its own, stand for the addresses of one name. */
+export interface FaultProxyPlace {
+  /** A loopback address; Linux has all of 127.0.0.0/8. @default '127.0.0.1' */
+  readonly host?: string;
+  /** @default a free one */
+  readonly port?: number;
 }
 
 interface Counts {
@@ -88,7 +101,7 @@ interface Counts {
 }
 
 class TcpFaultProxy implements FaultProxy {
-  readonly host = '127.0.0.1';
+  readonly host: string;
   readonly port: number;
   accepted = 0;
 
@@ -102,8 +115,9 @@ class TcpFaultProxy implements FaultProxy {
   #closing: Promise<void> | undefined;
   #drained: (() => void) | undefined;
 
-  constructor(target: { host: string; port: number }, port: number) {
+  constructor(target: { host: string; port: number }, host: string, port: number) {
     this.#target = target;
+    this.host = host;
     this.port = port;
   }
 

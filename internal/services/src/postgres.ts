@@ -5,7 +5,7 @@
  * @module
  */
 import { randomBytes } from 'node:crypto';
-import { chown } from 'node:fs/promises';
+import { chmod, chown } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Account, unprivilegedAccount } from './_account.ts';
 import { freePort } from './_free_port.ts';
@@ -29,6 +29,8 @@ export interface PostgresOptions {
   auth?: 'scram-sha-256' | 'trust';
   /** Whether standbys can be started of it: see `startStandby()`. @default false */
   replication?: boolean;
+  /** Takes TLS connections, beside plain ones, with this certificate and its key, both PEM. @default none */
+  tls?: { readonly cert: string; readonly key: string };
   /** Further settings of postgresql.conf; they win over ours. */
   settings?: Readonly<Record<string, string | number>>;
   /** Gets what the server writes, line by line. */
@@ -128,12 +130,27 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
     const binaries = await preparePostgres(keeper.folder, account, (line) => options.note?.(line));
     const password = auth === 'trust' ? '' : randomBytes(12).toString('hex');
     await createCluster(keeper, binaries, account, auth, password);
+    if (options.tls !== undefined) await writeCertificate(keeper, account, options.tls);
     const port = await freePort();
     return await runPostgres({ keeper, binaries, port, password, auth, begun, options });
   } catch (error) {
     await keeper.stop();
     throw error;
   }
+}
+
+/** Under the names that PostgreSQL looks for. It refuses a key that others may read. */
+async function writeCertificate(
+  keeper: Keeper,
+  { uid, gid }: Account,
+  tls: { readonly cert: string; readonly key: string },
+): Promise<void> {
+  const certificate = keeper.writeFile('data/server.crt', tls.cert);
+  const key = keeper.writeFile('data/server.key', tls.key);
+  await chmod(key, 0o600);
+  if (uid === undefined || gid === undefined) return;
+  await chown(certificate, uid, gid);
+  await chown(key, uid, gid);
 }
 
 async function createCluster(
