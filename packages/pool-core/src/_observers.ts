@@ -20,6 +20,7 @@ const CHANNELS: Readonly<Record<Fact, Channel>> = {
   destroyed: channel('fynlo:pool:destroyed'),
   scaled: channel('fynlo:pool:scaled'),
   stateChanged: channel('fynlo:pool:stateChanged'),
+  serverChanged: channel('fynlo:pool:serverChanged'),
   reclaimed: channel('fynlo:pool:reclaimed'),
   closed: channel('fynlo:pool:closed'),
 };

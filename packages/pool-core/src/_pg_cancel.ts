@@ -3,6 +3,8 @@
  */
 import pg from 'pg';
 import { type ClientInside, insideOf } from './_pg_client_inside.ts';
+import { recordOf } from './_pg_client_record.ts';
+import { socketTo } from './_pg_dial.ts';
 
 /** pg's Connection as far as a cancel request needs it; @types/pg lists less. */
 interface CancelConnection {
@@ -32,12 +34,14 @@ export function requestCancel(
 ): Promise<boolean> {
   const target = insideOf(client) as Addressed;
   const { processID, host, port, ssl } = target;
+  const server = recordOf(client)?.server;
   if (typeof processID !== 'number' || typeof port !== 'number') return Promise.resolve(false);
   const Connection = pg.Connection as unknown as new (config: object) => CancelConnection;
   const connection = new Connection({
     ssl,
     sslNegotiation: target.sslNegotiation,
-    ...(typeof stream === 'function' ? { stream } : {}),
+    // By the address: the name may lead to another server by now.
+    stream: stream ?? (server && socketTo(async () => server.address)),
   });
   return new Promise((resolve) => {
     let asked = false;

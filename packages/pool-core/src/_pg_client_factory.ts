@@ -7,8 +7,12 @@ import { REMOVE } from './_pg_channels.ts';
 import { activeQueryOf, type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
+import { isCredentialsError } from './_pg_credentials.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
+import { RoleWatch } from './_pg_role.ts';
+import type { Connected, Login } from './_pg_router.ts';
 import { readServerCapacity } from './_pg_server_capacity.ts';
+import type { Servers } from './_pg_servers.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';
 import { guardWire } from './_pg_wire_guard.ts';
 import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
@@ -30,6 +34,9 @@ export interface ClientRules extends SessionRules {
   readonly learnCapacity: (
     read: () => Promise<ServerCapacity | undefined>,
   ) => Promise<void> | undefined;
+  readonly servers: Servers;
+  /** Gives a client its way to a password, where the application has one. */
+  readonly install: (client: pg.Client, given: Readonly<Record<string, unknown>>) => void;
 }
 
 const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
@@ -54,60 +61,101 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     this.#rules = rules;
   }
 
-  create(signal: AbortSignal, lost: (error?: unknown) => void): Promise<pg.Client> {
+  async create(signal: AbortSignal, lost: (error?: unknown) => void): Promise<pg.Client> {
+    const { servers } = this.#rules;
+    const connected = await servers.connect(signal, (changes) => this.#begin(changes, lost));
+    return this.#settle(connected, signal);
+  }
+
+  /** One client, from its making to its login. */
+  #begin(changes: Readonly<Record<string, unknown>>, lost: (error?: unknown) => void): Login {
     const host = this.#host;
-    // Looked up and called as pg-pool does: a Client may be a plain function.
-    const Client = host.Client as new (options: pg.PoolConfig) => pg.Client;
-    const client = new Client(host.options);
-    guardWire(client);
+    const client = this.newClient(changes);
     const inside = insideOf(client);
     // The engine's time limit is longer where the process itself stood still, or `connectTimeoutMs` says so: pg's would come first.
     if (inside._connectionTimeoutMillis !== undefined) inside._connectionTimeoutMillis = 0;
     this.clients.push(client);
+    const role = new RoleWatch(client);
+    const session = new PgSession(client, this.#rules);
     const record: ClientRecord = {
       client,
-      session: new PgSession(client, this.#rules),
+      session,
+      role,
+      server: undefined,
       entry: undefined,
       onError: undefined,
       lost,
     };
     keepRecord(record);
+    this.#rules.install(client, changes);
     host.log('connecting new client');
     this.#connecting.add(inside);
-    return new Promise((resolve, reject) => {
-      const giveUp = (): void => {
-        this.#connecting.delete(inside);
-        this.#abandon(client);
-      };
-      signal.addEventListener('abort', giveUp, { once: true });
+    const done = new Promise<void>((resolve, reject) => {
       if (inside.isConnected !== undefined) this.#limitNative(inside);
       void client.connect((error?: Error | null) => {
         this.#connecting.delete(inside);
         client.on('error', (failure: Error) => this.#failed(record, failure));
         if (error) {
-          signal.removeEventListener('abort', giveUp);
           host.log('client failed to connect', error);
           this.#forget(client);
           reject(error);
           return;
         }
-        host.log('new client connected');
-        this.#rules.pooler.met(client);
-        this.#introduce(record).then(
-          () => {
-            signal.removeEventListener('abort', giveUp);
-            client.once?.('end', () => record.lost());
-            if (host.options.allowExitOnIdle) insideOf(client).unref?.();
-            resolve(client);
-          },
-          (refusal) => {
-            signal.removeEventListener('abort', giveUp);
-            this.#forget(client);
-            void this.#end(client).then(() => reject(refusal));
-          },
-        );
+        resolve();
       });
     });
+    return {
+      client,
+      role,
+      done,
+      abandon: () => {
+        this.#connecting.delete(inside);
+        this.#abandon(client);
+      },
+      dismiss: () => {
+        this.#forget(client);
+        void this.#end(client);
+      },
+    };
+  }
+
+  /** What is left to do once the server has taken the login, and will do. */
+  async #settle({ login, server, at }: Connected, signal: AbortSignal): Promise<pg.Client> {
+    const host = this.#host;
+    const { client } = login;
+    const record = recordOf(client) as ClientRecord;
+    record.server = server;
+    signal.addEventListener('abort', login.abandon, { once: true });
+    host.log('new client connected');
+    this.#rules.pooler.met(client);
+    try {
+      await this.#introduce(record);
+      this.#rules.servers.adopt(record, at);
+    } catch (refusal) {
+      this.#forget(client);
+      await this.#end(client);
+      throw refusal;
+    } finally {
+      signal.removeEventListener('abort', login.abandon);
+    }
+    client.once?.('end', () => record.lost());
+    if (host.options.allowExitOnIdle) insideOf(client).unref?.();
+    return client;
+  }
+
+  /** A client with the pool's options and `changes`, which are seen by nobody else. */
+  newClient(changes: Readonly<Record<string, unknown>>): pg.Client {
+    const { Client, options } = this.#host;
+    // Looked up and called as pg-pool does: a Client may be a plain function.
+    const Made = Client as new (options: pg.PoolConfig) => pg.Client;
+    // pg-pool hides the password from those who print the options: a spread would lose it.
+    const own = Object.create(
+      Object.getPrototypeOf(options),
+      Object.getOwnPropertyDescriptors(options),
+    );
+    const client = new Made(Object.assign(own, changes));
+    guardWire(client);
+    return client;
   }
 
   /**
@@ -158,7 +206,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
   }
 
   classify(error: unknown): ConnectErrorKind {
-    return classifyConnectError(error) ?? 'unrelated';
+    return isCredentialsError(error) ? 'retryable' : (classifyConnectError(error) ?? 'unrelated');
   }
 
   /** The engine's time limit is longer for pg-native, see `nearlyConnected`. */

@@ -17,6 +17,7 @@ export interface ConnectionInside extends EventEmitter {
     destroy?(error?: Error): void;
     readonly destroyed?: boolean;
     readonly bytesRead?: number;
+    readonly remoteAddress?: string | undefined;
   };
   readonly parsedStatements?: Readonly<Record<string, string>>;
   /** Called with the socket once it speaks PostgreSQL's protocol. */

@@ -3,7 +3,9 @@
  */
 import type pg from 'pg';
 import type { Entry } from './_entry.ts';
+import type { RoleWatch } from './_pg_role.ts';
 import type { PgSession } from './_pg_session.ts';
+import type { Server } from './_server_book.ts';
 
 const RECORD: unique symbol = Symbol('fynlo.pool.record');
 
@@ -11,6 +13,9 @@ const RECORD: unique symbol = Symbol('fynlo.pool.record');
 export interface ClientRecord {
   readonly client: pg.Client;
   readonly session: PgSession;
+  readonly role: RoleWatch;
+  /** Where it is connected to; undefined before. */
+  server: Server | undefined;
   /** The engine's entry, from the first time the client is lent. */
   entry: Entry<pg.Client> | undefined;
   /** A one-shot query's way to learn of an error that the client emits. */

@@ -1,5 +1,6 @@
 /** What a failed connect to PostgreSQL says about the next one. */
 import type { ConnectErrorKind } from './connection_factory.ts';
+import { NoSuitableHostError } from './pg_errors.ts';
 
 /** The network or the server: may be over in a moment. `ENOTFOUND` is among them: names vanish during a failover. */
 const NETWORK: ReadonlySet<string> = new Set([
@@ -39,6 +40,14 @@ const PG_LASTING =
  */
 export function classifyConnectError(error: unknown): ConnectErrorKind | undefined {
   if (typeof error !== 'object' || error === null) return undefined;
+  if (error instanceof NoSuitableHostError) {
+    // One that did not answer, or is not what is wanted now, may be in a moment.
+    return best(
+      error.attempts.map((attempt) =>
+        attempt.error === undefined ? 'retryable' : classifyConnectError(attempt.error),
+      ),
+    );
+  }
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   if (code === '53300') return 'server-limit';
   if (NETWORK.has(code)) return 'retryable';
@@ -52,9 +61,10 @@ export function classifyConnectError(error: unknown): ConnectErrorKind | undefin
   if (PG_LASTING.test(message)) return 'fatal';
   if (PG_PASSING.test(message)) return 'retryable';
   // Several addresses, each with its error: as good as the best of them.
-  if (error instanceof AggregateError) {
-    const kinds = error.errors.map(classifyConnectError);
-    return kinds.find((kind) => kind === 'retryable') ?? kinds[0];
-  }
+  if (error instanceof AggregateError) return best(error.errors.map(classifyConnectError));
   return undefined;
+}
+
+function best(kinds: readonly (ConnectErrorKind | undefined)[]): ConnectErrorKind | undefined {
+  return kinds.find((kind) => kind === 'retryable') ?? kinds[0];
 }

@@ -460,7 +460,7 @@ export class Lanes implements LaneHost {
       query.mayBeNamed = query.retries === 0;
       if (this.#again(query)) return undefined;
     }
-    if (costsConnection(error, this.#parts.rules)) lane.retire('session-error', error);
+    if (costsConnection(lane.client, error, this.#parts.rules)) lane.retire('session-error', error);
     return error;
   }
 

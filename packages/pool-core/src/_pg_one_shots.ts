@@ -20,7 +20,7 @@ export interface OneShotParts {
   readonly lender: Lender;
   readonly manager: DynamicConnectionPoolManager<pg.Client>;
   readonly pooler: PoolerView;
-  roleLost(): void;
+  roleLost(client: pg.ClientBase): void;
   exclusively(text: unknown, values: unknown, reply: QueryCallback): void;
 }
 

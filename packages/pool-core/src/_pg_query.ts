@@ -23,7 +23,7 @@ export interface QueryRules {
   /** Where statements are named or learned about; else they go straight to the client. */
   readonly send?: Send | undefined;
   /** The server turned out to read only: told before the client goes back. */
-  readonly roleLost: () => void;
+  readonly roleLost: (client: pg.ClientBase) => void;
 }
 
 /** Runs the statement, gives the client back, answers: in this order and, as in pg-pool, in one tick. */
@@ -42,7 +42,7 @@ export function queryOnce(
     over = true;
     if (record !== undefined) record.onError = undefined;
     if (error) {
-      void done(costsConnection(error, rules) ? error : undefined);
+      void done(costsConnection(client, error, rules) ? error : undefined);
       reply(error);
     } else {
       void done();
@@ -72,8 +72,8 @@ export function queryOnce(
 }
 
 /** Whether the connection has to go after this error of a statement. */
-export function costsConnection(error: Error, rules: QueryRules): boolean {
-  if (saysServerReadsOnly(error)) rules.roleLost();
+export function costsConnection(client: pg.ClientBase, error: Error, rules: QueryRules): boolean {
+  if (saysServerReadsOnly(error)) rules.roleLost(client);
   return rules.discardOnQueryError || afterQueryError(error) === 'destroy';
 }
 
@@ -120,7 +120,7 @@ export function abortableQueryOnce(
   };
   signal.addEventListener('abort', abort, { once: true });
   const settled = (error: Error | null | undefined, result?: unknown): void => {
-    const cost = error && costsConnection(error, rules) ? error : undefined;
+    const cost = error && costsConnection(client, error, rules) ? error : undefined;
     if (cancelling === undefined) {
       answer(cost, error ?? undefined, result);
       return;

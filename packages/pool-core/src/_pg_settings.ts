@@ -2,6 +2,7 @@
  * Reading `Pool`'s options: their defaults and limits.
  */
 import { type LaneSettings, readPipelining, readPrepare } from './_lane_settings.ts';
+import { type Hosts, readHosts } from './_pg_hosts.ts';
 import type { ConnectionFactory } from './connection_factory.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { DynamicConnectionPoolManagerOptions } from './options.ts';
@@ -31,6 +32,12 @@ export interface PoolSettings {
   readonly silenceTimeoutMs: number;
   /** undefined: what stands in between is found out. */
   readonly pooler: PoolerClaim | 'none' | undefined;
+  readonly hosts: Hosts;
+  readonly addressTimeoutMs: number;
+  /** Infinity: lag is not looked at. */
+  readonly maxReplicaLagMs: number;
+  /** Infinity: never. */
+  readonly serverCheckIntervalMs: number;
   readonly leases: boolean;
   readonly detectNestedAcquire: boolean;
   /** Undefined: nothing is shared. */
@@ -55,6 +62,8 @@ const DEFAULT_IDLE_TIMEOUT_MS = 10_000;
 const DEFAULT_RESET_TIMEOUT_MS = 1_000;
 /** Long against any round trip, short against any user's patience; most statements never come near. */
 const DEFAULT_SILENCE_TIMEOUT_MS = 1_500;
+const DEFAULT_ADDRESS_TIMEOUT_MS = 2_000;
+const DEFAULT_SERVER_CHECK_INTERVAL_MS = 5_000;
 
 /** pg-pool opens a connection for each caller while there is room; up to this many at once that harms no server. */
 const ALL_AT_ONCE = 10;
@@ -94,6 +103,8 @@ export function managerOptions<C>(
 
 /** Reads and checks. What pg-pool takes for "not given" (0, null, '') is not given here either. */
 export function readPoolOptions(options: PoolOptions): PoolSettings {
+  callable(options, 'lookup');
+  callable(options, 'credentials');
   const max = number(options, 'max', 'a whole number >= 1', whole);
   const poolSize = number(options, 'poolSize', 'a whole number >= 1', whole);
   const maxConnections = number(options, 'maxConnections', 'a whole number >= 1', whole);
@@ -142,6 +153,12 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
     resetTimeoutMs: duration(options, 'resetTimeoutMs') || DEFAULT_RESET_TIMEOUT_MS,
     silenceTimeoutMs: orNever(duration(options, 'silenceTimeoutMs') ?? DEFAULT_SILENCE_TIMEOUT_MS),
     pooler: claim(options),
+    hosts: readHosts(options, process.env),
+    addressTimeoutMs: duration(options, 'addressTimeoutMs') || DEFAULT_ADDRESS_TIMEOUT_MS,
+    maxReplicaLagMs: orNever(duration(options, 'maxReplicaLagMs')),
+    serverCheckIntervalMs: orNever(
+      duration(options, 'serverCheckIntervalMs') ?? DEFAULT_SERVER_CHECK_INTERVAL_MS,
+    ),
     leases: flag(options, 'leases') ?? false,
     detectNestedAcquire: flag(options, 'detectNestedAcquire') ?? false,
     pipelining: readPipelining(options.pipelining),
@@ -203,6 +220,12 @@ function text(options: PoolOptions, name: keyof PoolOptions): string | undefined
     throw new InvalidOptionError(name, value, 'a text that is not empty');
   }
   return value;
+}
+
+function callable(options: PoolOptions, name: keyof PoolOptions): void {
+  const value: unknown = options[name];
+  if (value === undefined || typeof value === 'function') return;
+  throw new InvalidOptionError(name, value, 'a function');
 }
 
 function choice(options: PoolOptions): 'dirty' | 'always' | 'never' {

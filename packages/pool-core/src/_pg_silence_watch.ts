@@ -34,12 +34,14 @@ export interface SilenceWatchParts {
   readonly silenceMs: number;
   /** The connections that are lent. */
   lent(): Iterable<pg.Client>;
-  /** A client of its own, not connected: the question must not queue behind what it is about. */
-  newClient(): pg.Client;
+  /** A client of its own for the same server, not connected: the question must not queue behind what it is about. */
+  newClient(other: pg.Client): pg.Client;
+  /** Whether both are connected to the same server: it knows nothing of another's. */
+  sameServer(client: pg.Client, other: pg.Client): boolean;
   /** Whether the server can be asked by process id. */
   readonly pooler: Pick<PoolerDetector, 'verdict' | 'settle'>;
   /** Connections were lost in silence: the idle ones opened before may be as dead. */
-  lost(count: number): void;
+  lost(clients: readonly pg.Client[]): void;
   /** A new connection was answered after this time, ms: the server is there. */
   reached(tookMs: number): void;
   /** A new connection, begun at this time, was not answered, and nothing else was heard of the server since. */
@@ -66,7 +68,9 @@ export class SilenceWatch {
   #asker: pg.Client | undefined;
   /** New connections in a row that were not answered. */
   #unanswered = 0;
-  /** When the first of them was begun, and when a byte last came on a lent connection. */
+  /** A client of the server that they were for. */
+  #doubted: pg.Client | undefined;
+  /** When the first of them was begun, and when a byte last came on a lent connection to that server. */
   #doubtAt = 0;
   #heardAt = 0;
   /** The longest silence of late that ended with a byte. */
@@ -96,10 +100,16 @@ export class SilenceWatch {
 
   #look(): void {
     this.#longestMs = forgetting(this.#longestMs);
-    const suspects = this.#suspects();
-    if (suspects.length === 0 || this.#asking) return;
+    const all = this.#suspects();
+    const [first] = all;
+    if (first === undefined || this.#asking) return;
     this.#asking = true;
-    const startedAt = this.#parts.clock.now();
+    const { clock, sameServer } = this.#parts;
+    if (this.#doubted !== undefined && !sameServer(first, this.#doubted)) this.#unanswered = 0;
+    this.#doubted = first;
+    // Those of other servers have their turn at the next look.
+    const suspects = all.filter((client) => sameServer(first, client));
+    const startedAt = clock.now();
     this.#ask(suspects)
       .then(
         () => {
@@ -143,7 +153,9 @@ export class SilenceWatch {
       const bytes = inside.connection?.stream?.bytesRead;
       if (statement === undefined || bytes === undefined || inside.processID == null) continue;
       const before = this.#silences.get(client);
-      if (before !== undefined && before.bytes !== bytes) this.#heard(now, now - before.since);
+      if (before !== undefined && before.bytes !== bytes) {
+        this.#heard(client, now, now - before.since);
+      }
       const silence = listen(before, bytes, statement, now);
       silences.set(client, silence);
       if (isSuspect(silence, now, silenceMs)) suspects.push(client);
@@ -152,15 +164,17 @@ export class SilenceWatch {
     return suspects;
   }
 
-  #heard(now: number, silentMs: number): void {
-    this.#heardAt = now;
+  #heard(client: pg.Client, now: number, silentMs: number): void {
+    if (this.#doubted === undefined || this.#parts.sameServer(client, this.#doubted)) {
+      this.#heardAt = now;
+    }
     // Within a look or two it may as well have been no silence at all.
     if (silentMs >= 2 * LOOK_MS) this.#longestMs = Math.max(this.#longestMs, silentMs);
   }
 
   async #ask(suspects: readonly pg.Client[]): Promise<void> {
     const { clock } = this.#parts;
-    const asker = this.#parts.newClient();
+    const asker = this.#parts.newClient(suspects[0] as pg.Client);
     this.#asker = asker;
     // Its time is limited here: pg's own limit, where shorter, would be taken for an answer.
     insideOf(asker)._connectionTimeoutMillis = 0;
@@ -215,6 +229,6 @@ export class SilenceWatch {
       const message = `The connection fell silent: no byte for ${this.#parts.silenceMs} ms or longer, and ${why} (backend ${processID})`;
       connection?.stream?.destroy?.(new ConnectionLostError(message, { maybeExecuted: true }));
     }
-    if (lost.length > 0) this.#parts.lost(lost.length);
+    if (lost.length > 0) this.#parts.lost(lost);
   }
 }

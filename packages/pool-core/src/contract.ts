@@ -169,9 +169,33 @@ export interface PoolObserver {
   destroyed?(event: { readonly connectionId: number; readonly reason: DestroyReason }): void;
   scaled?(event: ScalingEvent): void;
   stateChanged?(event: { readonly from: PoolState; readonly to: PoolState }): void;
+  /** A server turned out to be something else than before, or is where its name no longer leads. */
+  serverChanged?(event: ServerChange): void;
   /** A lease was taken back; its `released` has been told. */
   reclaimed?(event: { readonly leaseId: number; readonly reason: string }): void;
   closed?(): void;
+}
+
+/** What a pool found out about one of its servers. */
+export interface ServerChange {
+  readonly host: string;
+  readonly port: number;
+  /** The address of `host` that it is about. */
+  readonly address: string;
+  /**
+   * `demoted`: it was the primary and is a standby. `promoted`: the reverse. `refuses-writes`: it reads only by default now.
+   * `lagging`: it is further behind than `maxReplicaLagMs`. `address-gone`: `host` leads there no longer.
+   * `standby-available`: the pool was on the primary for want of one.
+   */
+  readonly what:
+    | 'demoted'
+    | 'promoted'
+    | 'refuses-writes'
+    | 'lagging'
+    | 'address-gone'
+    | 'standby-available';
+  /** Connections that are closed for it: idle ones at once, leased ones when they come back. */
+  readonly connections: number;
 }
 
 export interface AcquiringEvent {

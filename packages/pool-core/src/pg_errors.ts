@@ -71,3 +71,71 @@ export class PipeliningUnsupportedError extends PoolError {
     );
   }
 }
+
+/** One server that was tried, and why it was not taken. */
+export interface HostAttempt {
+  readonly host: string;
+  readonly port: number;
+  /** Where the name led; the host itself where it was not resolved. */
+  readonly address: string;
+  readonly reason: string;
+  /** The error it failed with; undefined where it did not answer in time, or is not what is wanted. */
+  readonly error?: unknown;
+}
+
+/**
+ * No server of the list could be connected to and is what `targetSessionAttrs` and `maxReplicaLagMs` want. The pool goes on
+ * trying: callers with a time limit get it as the `cause` of their AcquireTimeoutError. Its own `cause` is the first error met.
+ */
+export class NoSuitableHostError extends PoolError {
+  override readonly name: string = 'NoSuitableHostError';
+  readonly wanted: string;
+  /** In the order they were tried. */
+  readonly attempts: readonly HostAttempt[];
+
+  constructor(
+    wanted: string,
+    attempts: readonly HostAttempt[],
+    nameOf: (attempt: HostAttempt) => string,
+  ) {
+    const told = attempts.map((attempt) => `${nameOf(attempt)} ${outcomeOf(attempt)}`);
+    const cause = attempts.find(({ error }) => error !== undefined)?.error;
+    super(
+      'ERR_POOL_NO_SUITABLE_HOST',
+      `No server will do (targetSessionAttrs ${wanted}): ${told.join('; ')}`,
+      cause === undefined ? undefined : { cause },
+    );
+    this.wanted = wanted;
+    this.attempts = attempts;
+  }
+}
+
+function outcomeOf({ reason, error }: HostAttempt): string {
+  return error === undefined ? reason : `failed: ${reason}`;
+}
+
+/** `minLsn`: the standby did not replay that far in time. Take the primary, or wait longer. */
+export class ReplicaBehindError extends PoolError {
+  override readonly name: string = 'ReplicaBehindError';
+  /** What was asked for. */
+  readonly minLsn: string;
+  /** How far the server had come. */
+  readonly replayedLsn: string | undefined;
+  readonly server: string;
+
+  constructor(fields: {
+    minLsn: string;
+    replayedLsn: string | undefined;
+    server: string;
+    waitedMs: number;
+  }) {
+    const { minLsn, replayedLsn, server, waitedMs } = fields;
+    super(
+      'ERR_POOL_REPLICA_BEHIND',
+      `${server} has not replayed ${minLsn} after ${Math.round(waitedMs)} ms; it is at ${replayedLsn ?? 'an unknown position'}`,
+    );
+    this.minLsn = minLsn;
+    this.replayedLsn = replayedLsn;
+    this.server = server;
+  }
+}

@@ -1,10 +1,26 @@
 /**
  * The options of `Pool`: pg-pool's, with its defaults, and what this pool can do beyond it.
  */
+import type { LookupFunction } from 'node:net';
 import type pg from 'pg';
+import type { TargetSessionAttrs } from './_host_policy.ts';
 import type { Tuning } from './options.ts';
 import type { PipeliningOptions } from './pg_pipelining_options.ts';
 import type { PoolerClaim, PoolerMode } from './pg_pooler.ts';
+
+/** One server of a list. */
+export interface HostAddress {
+  /** A name, an address, or the folder of a Unix socket. */
+  readonly host: string;
+  /** @default the option `port`, else 5432 */
+  readonly port?: number | undefined;
+}
+
+/** What `credentials` gives. */
+export interface LoginCredentials {
+  readonly user: string;
+  readonly password: string;
+}
 
 /**
  * What `new Pool()` takes. The whole object is also given to every pg Client, as pg-pool does, so all options of a Client
@@ -100,6 +116,56 @@ export interface PoolOptions extends pg.PoolConfig {
   adaptiveCeiling?: boolean | undefined;
   /** Constants of the manager's policies, see there. */
   tuning?: Partial<Tuning> | undefined;
+
+  /**
+   * Several servers, tried in order: as libpq's lists, which `host: 'a,b'`, `port: '5432,5433'`, connection strings
+   * (`postgres://a:5432,b:5433/db`), PGHOST and PGPORT understand as well.
+   * @default the one of `host` and `port`, or of the connection string
+   */
+  hosts?: readonly HostAddress[] | undefined;
+  /**
+   * What a server has to be, in libpq's words. `read-write`: no standby, and writes by default. `read-only`: the reverse.
+   * `primary`, `standby`: what they say. `prefer-standby`: a standby, else any. Also `target_session_attrs` in a connection string, or
+   * PGTARGETSESSIONATTRS.
+   * @default 'any'; if left out, what was the primary and is a standby now is not taken for 30 s after that was noticed
+   */
+  targetSessionAttrs?: TargetSessionAttrs | undefined;
+  /**
+   * Whether each connect tries the hosts, and the addresses of each, in random order. Also `load_balance_hosts=random`, or
+   * PGLOADBALANCEHOSTS.
+   * @default false
+   */
+  loadBalanceHosts?: boolean | undefined;
+  /**
+   * How long one address may take to connect and log in, in ms, while there is another one to try. The last one may take what
+   * is left of `connectTimeoutMs`, which bounds them all.
+   * @default 2_000
+   */
+  addressTimeoutMs?: number | undefined;
+  /**
+   * Resolves names, as in `net.connect()`; called with `{ all: true }` at each connect, so a changed answer counts at once.
+   * Without effect beside `stream`.
+   * @default dns.lookup
+   */
+  lookup?: LookupFunction | undefined;
+  /**
+   * How often names and, where it matters, roles and lags of the connected servers are looked at, in ms; 0: never. Connections to
+   * addresses that have left a name's answer move, 5 % a second.
+   * @default 5_000
+   */
+  serverCheckIntervalMs?: number | undefined;
+  /**
+   * A standby that is further behind is not taken, and left when it falls behind, in ms; 0: however far. Costs one statement
+   * per connect. Beside a primary on the list, use `prefer-standby`, and reads go there meanwhile.
+   * @default 0
+   */
+  maxReplicaLagMs?: number | undefined;
+  /**
+   * Gives user and password together, for those that are changed together (rotated secrets, dynamic database users). Asked
+   * before each connect, though once for all connects within a second; again when the server refuses the password. Wins over `user`,
+   * `password` and the connection string.
+   */
+  credentials?: (() => LoginCredentials | Promise<LoginCredentials>) | undefined;
 
   /** What the pool is called in messages, metrics and traces. */
   name?: string | undefined;

@@ -30,4 +30,6 @@ export interface TransactionOptions {
   readonly timeoutMs?: number;
   /** What this use is called in errors and reports. */
   readonly label?: string;
+  /** See `getConnection()`. */
+  readonly minLsn?: string;
 }

@@ -18,8 +18,10 @@ import {
   lendNextTick,
   PgLease,
 } from './_pg_checkout.ts';
-import { type ClientRules, PgClientFactory } from './_pg_client_factory.ts';
+import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
+import { recordOf } from './_pg_client_record.ts';
+import { Credentials } from './_pg_credentials.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import type { Lanes } from './_pg_lanes.ts';
 import { type Following, NestingWatch } from './_pg_nesting.ts';
@@ -32,11 +34,12 @@ import {
   queryOnce,
   rejectFromCaller,
 } from './_pg_query.ts';
+import { Servers, sameServer } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
-import { guardWire } from './_pg_wire_guard.ts';
+import { reachPosition, writePositionOf } from './_replica_position.ts';
 import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
@@ -66,6 +69,11 @@ export interface GetConnectionOptions {
   readonly timeoutMs?: number;
   /** What this use is called in errors and reports. */
   readonly label?: string;
+  /**
+   * A position of another pool's `writePosition()`: a standby is lent only once it has replayed that far, so that the caller
+   * sees what was written. Waits for it within the same time limit.
+   */
+  readonly minLsn?: string;
 }
 
 /** pg-pool's record of a call that wants a client. */
@@ -155,6 +163,7 @@ export class Pool
   readonly manager: DynamicConnectionPoolManager<pg.Client>;
   readonly #settings: PoolSettings;
   readonly #factory: PgClientFactory;
+  readonly #servers: Servers;
   readonly #resources: ResourcePool<pg.Client>;
   readonly #lender: Lender;
   readonly #counts: SessionCounts;
@@ -172,7 +181,6 @@ export class Pool
   #end: Promise<void> | undefined;
   /** The public function that is being called, where it is not the one that asks for the connection. */
   #entryPoint: ((...args: never[]) => unknown) | undefined;
-  #roleLostUntil = 0;
   #graceMs: number = Number.POSITIVE_INFINITY;
   #noneWaits: (() => void) | undefined;
 
@@ -194,26 +202,37 @@ export class Pool
     this.#counts = { rolledBack: 0, reset: 0, drained: 0, shared: 0 };
     const { reset, resetTimeoutMs } = settings;
     const { connectTimeoutMs } = settings;
-    const learnCapacity: ClientRules['learnCapacity'] = (read) => this.manager.learnCapacity(read);
     this.#pooler = new PoolerDetector({
       claim: settings.pooler,
       clock: systemClock,
-      newClient: (more) => this.#newClient(more),
-      generation: () => this.#resources.generation,
+      newClient: (more) => this.#servers.newClient(more),
+      generation: () => this.#resources.generation + this.#servers.changes,
     });
-    const rules = {
+    const credentials = Credentials.of(given, systemClock, connectTimeoutMs);
+    this.#servers = new Servers({
+      ...settings,
+      clock: systemClock,
+      credentials: isNative(this.#inside.Client) ? undefined : credentials,
+      checkIntervalMs: settings.serverCheckIntervalMs,
+      lookup: given.lookup,
+      directs: () => this.#directsSockets,
+      newClient: (changes) => this.#factory.newClient(changes),
+    });
+    this.#factory = new PgClientFactory(this as never, {
       reset,
       resetTimeoutMs,
       connectTimeoutMs,
       counts: this.#counts,
       pooler: this.#pooler,
-      learnCapacity,
-    };
-    this.#factory = new PgClientFactory(this as never, rules);
+      learnCapacity: (read) => this.manager.learnCapacity(read),
+      servers: this.#servers,
+      install: (client, changes) => credentials?.install(client, changes),
+    });
     this.manager = new DynamicConnectionPoolManager(
       managerOptions(settings, this.#factory, isNative(this.#inside.Client)),
     );
     this.#resources = this.manager.pool;
+    this.#servers.attach(this.#resources);
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
     this.#silence = this.#watchSilence(settings.silenceTimeoutMs);
     const { exactIdle, idleTimeoutMs } = settings;
@@ -245,7 +264,7 @@ export class Pool
       lender: this.#lender,
       manager: this.manager,
       pooler: this.#pooler,
-      roleLost: () => this.#leaveReadOnlyServer(),
+      roleLost: (client) => this.#servers.refusedWrite(client),
       exclusively: (text, values, reply) => this.#query(text, values, reply),
     });
     this.#lanes = lanes;
@@ -267,20 +286,21 @@ export class Pool
           }
         }
       },
-      newClient: () => this.#newClient(),
+      newClient: (other) => this.#servers.newClient({}, other),
+      sameServer: (a, b) => sameServer(recordOf(a)?.server, recordOf(b)?.server),
       pooler: this.#pooler,
-      lost: () => this.#outdateAll(),
+      lost: (clients) => this.#outdate(clients),
       reached: (tookMs) => this.manager.heardOfServer(tookMs),
       unreachable: (error, startedAt) => this.manager.missedServer(error, startedAt),
     });
   }
 
-  /** A client outside of the pool, for what must not queue behind its users. */
-  #newClient(options?: pg.ClientConfig): pg.Client {
-    const Client = this.#inside.Client as new (options: pg.PoolConfig) => pg.Client;
-    const client = new Client({ ...this.options, ...options });
-    guardWire(client);
-    return client;
+  /** Whether sockets go where the pool sends them: not those of the application, of libpq or of a runtime without Node's. */
+  get #directsSockets(): boolean {
+    const { stream, connection } = this.options as { stream?: unknown; connection?: unknown };
+    if (stream !== undefined || connection !== undefined) return false;
+    const { navigator } = globalThis as { navigator?: { userAgent?: string } };
+    return !isNative(this.#inside.Client) && navigator?.userAgent !== 'Cloudflare-Workers';
   }
 
   get #inside(): PoolInside {
@@ -389,7 +409,7 @@ export class Pool
    * ```
    */
   getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
-    return this.#lease(options, this.getConnection, this.#nesting?.begin());
+    return this.#leaseFor(options, this.getConnection, this.#nesting?.begin());
   }
 
   /**
@@ -402,7 +422,7 @@ export class Pool
     options: GetConnectionOptions = {},
   ): Promise<T> {
     const scope = this.#nesting?.scoped();
-    const lease = await this.#lease(options, this.#entryPoint ?? this.withConnection, scope);
+    const lease = await this.#leaseFor(options, this.#entryPoint ?? this.withConnection, scope);
     try {
       const client = lease.connection;
       return await (scope === undefined ? fn(client) : scope.run(() => fn(client)));
@@ -415,6 +435,35 @@ export class Pool
   #begin(label: string | undefined, entryPoint: (...args: never[]) => unknown): number {
     const resources = this.#resources;
     return resources.observers.hearAcquiring ? resources.beginAcquire(label, entryPoint) : 0;
+  }
+
+  #leaseFor(
+    options: GetConnectionOptions,
+    entryPoint: (...args: never[]) => unknown,
+    following: Following | undefined,
+  ): Promise<PgLease> {
+    const { minLsn } = options;
+    const lease = this.#lease(options, entryPoint, following);
+    return minLsn === undefined ? lease : this.#reached(lease, minLsn, options.timeoutMs);
+  }
+
+  async #reached(
+    leased: Promise<PgLease>,
+    minLsn: string,
+    timeoutMs: number = this.#settings.acquireTimeoutMs,
+  ): Promise<PgLease> {
+    const { clock } = this.#resources;
+    const begun = clock.now();
+    const lease = await leased;
+    try {
+      const { connection } = lease;
+      const known = this.#servers.knownOf(connection);
+      await reachPosition(connection, known, minLsn, clock, timeoutMs - (clock.now() - begun));
+      return lease;
+    } catch (error) {
+      await lease.release();
+      throw error;
+    }
   }
 
   #lease(
@@ -489,6 +538,31 @@ export class Pool
   }
 
   /**
+   * How far the server has written, for `minLsn` of a pool of standbys: whoever leases there with it sees everything that was
+   * committed before this call. One statement.
+   *
+   * @throws what {@link getConnection} throws
+   *
+   * @example
+   * ```ts
+   * import assert from 'node:assert/strict';
+   * import { Pool } from '@fynlo/pool-core';
+   *
+   * const connectionString = process.env.DATABASE_URL;
+   * await using primary = new Pool({ connectionString, targetSessionAttrs: 'read-write' });
+   * await using replicas = new Pool({ connectionString, targetSessionAttrs: 'prefer-standby' });
+   *
+   * await primary.query('select txid_current()');
+   * const minLsn = await primary.writePosition();
+   * const read = await replicas.withConnection((client) => client.query('select 1 as seen'), { minLsn });
+   * assert.equal(read.rows[0].seen, 1);
+   * ```
+   */
+  writePosition(): Promise<string> {
+    return this.withConnection(writePositionOf);
+  }
+
+  /**
    * Stops what a client of this pool runs on the server. Resolves once the server has taken the request; await the statement as
    * well before you use the client again.
    *
@@ -531,7 +605,11 @@ export class Pool
   /** How the pool stands and what it decided last, in words. */
   explain(): string {
     const { name, reasons } = this.pooler;
-    const lines = [this.manager.explain(), ...(name === 'none' ? [] : reasons)];
+    const lines = [
+      this.manager.explain(),
+      ...this.#servers.describe(),
+      ...(name === 'none' ? [] : reasons),
+    ];
     if (this.#lanes !== undefined) lines.push(explainLanes(this.#lanes.stats()));
     return lines.join('\n');
   }
@@ -710,21 +788,12 @@ export class Pool
   }
 
   /**
-   * After a failover the old primary takes connections and reads only: every connection from before goes, the idle ones now, the
-   * lent ones at their release, at most once a second, as a user that reads only by design would otherwise empty the pool with
-   * each mistake.
+   * None of the connections to the server of these is lent again: the idle ones go now, the lent ones at their release. Where there
+   * is one server, connects under way are as much in doubt.
    */
-  #leaveReadOnlyServer(): void {
+  #outdate([client]: readonly pg.Client[]): void {
     const resources = this.#resources;
-    const now = resources.clock.now();
-    if (now < this.#roleLostUntil) return;
-    this.#roleLostUntil = now + ROLE_LOST_MS;
-    this.#outdateAll();
-  }
-
-  /** None of the connections there are is lent again: the idle ones go now, the lent ones at their release. */
-  #outdateAll(): void {
-    const resources = this.#resources;
+    if (client !== undefined && this.#servers.leave(client)) return;
     resources.bumpGeneration();
     for (const entry of resources.idleEntries()) void resources.destroyIdle(entry, 'outdated');
   }
@@ -797,6 +866,7 @@ export class Pool
     }
     this.#silence?.stop();
     this.#idle?.stop();
+    this.#servers.stop();
     const left = this.#graceMs - (resources.clock.now() - begun);
     await this.manager.end({ graceMs: Math.max(0, left) });
   }
@@ -806,7 +876,6 @@ export class Pool
 export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
 
 const CANCEL_MS = 5_000;
-const ROLE_LOST_MS = 1_000;
 
 function isNative(Client: unknown): boolean {
   return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';

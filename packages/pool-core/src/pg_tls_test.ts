@@ -1,0 +1,196 @@
+/** F03: TLS that does not hold what it promises ends before anything is said. */
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { startFaultProxy } from '@fynlo/services/fault-proxy';
+import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
+import { caught, delay } from './_pg_conformance.ts';
+import type { PoolOptions } from './pg_options.ts';
+import { Pool } from './pool.ts';
+
+const PASSWORD = 'a secret that must not travel in the clear';
+const folder = mkdtempSync(join(tmpdir(), 'fynlo-tls-'));
+const openssl = (...args: string[]): string =>
+  execFileSync('openssl', args, { cwd: folder, encoding: 'utf8', stdio: 'pipe' });
+
+let server: RunningPostgres;
+let good: string;
+let expired: string;
+const recorders: Recorder[] = [];
+let pool: Pool;
+
+/** Carries on to a server and remembers what clients said to it. */
+class Recorder {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  said: Buffer = Buffer.alloc(0);
+  connections = 0;
+  port = 0;
+
+  private constructor(target: number) {
+    this.#server = createServer((client) => {
+      this.connections++;
+      client.on('data', (data) => {
+        this.said = Buffer.concat([this.said, data]);
+      });
+      const onward = connect(target, '127.0.0.1');
+      for (const socket of [client, onward]) {
+        this.#sockets.add(socket);
+        socket.on('error', () => undefined);
+      }
+      client.pipe(onward).pipe(client);
+    });
+  }
+
+  static async before(target: number): Promise<Recorder> {
+    const recorder = new Recorder(target);
+    await new Promise<void>((resolve) => recorder.#server.listen(0, '127.0.0.1', resolve));
+    recorder.port = (recorder.#server.address() as { port: number }).port;
+    recorders.push(recorder);
+    return recorder;
+  }
+
+  close(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#server.close();
+  }
+}
+
+beforeAll(async () => {
+  const san = 'subjectAltName=DNS:db.test';
+  openssl(
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+    ...['-keyout', 'key.pem', '-out', 'good.pem', '-days', '2', '-subj', '/CN=db.test'],
+    ...['-addext', san],
+  );
+  openssl('req', '-new', '-key', 'key.pem', '-subj', '/CN=db.test', '-addext', san, '-out', 'csr');
+  openssl(
+    ...['x509', '-req', '-in', 'csr', '-signkey', 'key.pem', '-days', '-1'],
+    ...['-copy_extensions', 'copy', '-out', 'expired.pem'],
+  );
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  good = read('good.pem');
+  expired = read('expired.pem');
+  server = await startPostgres({ external: false, tls: { cert: good, key: read('key.pem') } });
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  await admin.query(`create role app login password '${PASSWORD}'`);
+  await admin.end();
+});
+
+afterEach(async () => {
+  if (!pool.ending) await pool.end({ graceMs: 0 });
+  for (const recorder of recorders.splice(0)) recorder.close();
+});
+
+afterAll(async () => {
+  await server?.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function make(options: PoolOptions): Pool {
+  pool = new Pool({
+    host: 'db.test',
+    lookup: (_name, _options, answer) => answer(null, [{ address: '127.0.0.1', family: 4 }]),
+    user: 'app',
+    password: PASSWORD,
+    database: 'postgres',
+    connectionTimeoutMillis: 5_000,
+    max: 4,
+    ...options,
+  });
+  return pool;
+}
+
+/** All who wait are told at once, one attempt a second is made, and nothing of ours was readable on the way. */
+async function expectFatal(recorder: Recorder, code: unknown): Promise<void> {
+  const begun = performance.now();
+  const errors = await Promise.all(Array.from({ length: 8 }, () => caught(pool.connect())));
+  expect(errors.map((error) => error.code)).toEqual(errors.map(() => code));
+  expect(performance.now() - begun).toBeLessThan(2_500);
+  const attempts = recorder.connections;
+  const end = performance.now() + 1_200;
+  while (performance.now() < end) {
+    await caught(pool.connect());
+    await delay(20);
+  }
+  expect(recorder.connections - attempts).toBeLessThanOrEqual(2);
+  for (const word of [PASSWORD, 'app', 'postgres', 'SCRAM']) {
+    expect(recorder.said.includes(word)).toBe(false);
+  }
+}
+
+test('a name that the certificate is for is accepted, though the socket goes to an address', async () => {
+  const recorder = await Recorder.before(server.port);
+  make({ port: recorder.port, ssl: { ca: good } });
+  const { rows } = await pool.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
+  expect(rows).toEqual([{ ssl: true }]);
+  expect(recorder.said.includes(PASSWORD)).toBe(false);
+});
+
+test('F03 a certificate for another host is fatal', async () => {
+  const recorder = await Recorder.before(server.port);
+  make({ host: 'other.test', port: recorder.port, ssl: { ca: good } });
+  await expectFatal(recorder, 'ERR_TLS_CERT_ALTNAME_INVALID');
+});
+
+test('F03 a certificate that nobody trusted is fatal', async () => {
+  const recorder = await Recorder.before(server.port);
+  make({ port: recorder.port, ssl: true });
+  await expectFatal(recorder, 'DEPTH_ZERO_SELF_SIGNED_CERT');
+});
+
+test('F03 an expired certificate is fatal', async () => {
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  const { rows } = await admin.query('show data_directory');
+  const path = `${rows[0].data_directory}/expired.crt`;
+  const file = await admin.query('select lo_from_bytea(0, $1) as oid', [Buffer.from(expired)]);
+  await admin.query('select lo_export($1, $2)', [file.rows[0].oid, path]);
+  await admin.query(`alter system set ssl_cert_file = '${path}'`);
+  await admin.query('select pg_reload_conf()');
+  try {
+    const recorder = await Recorder.before(server.port);
+    make({ port: recorder.port, ssl: { ca: expired } });
+    await expect.poll(async () => (await caught(pool.connect())).code).toBe('CERT_HAS_EXPIRED');
+    await expectFatal(recorder, 'CERT_HAS_EXPIRED');
+  } finally {
+    await admin.query('alter system reset ssl_cert_file');
+    await admin.query('select pg_reload_conf()');
+    await admin.end();
+  }
+});
+
+test('F03 a server without TLS, where it is required, hears 8 bytes and no more', async () => {
+  const plain = Number(new URL(inject('postgresUrl')).port);
+  const recorder = await Recorder.before(plain);
+  make({ port: recorder.port, ssl: { ca: good } });
+  const error = await caught(pool.connect());
+  expect(error.message).toBe('The server does not support SSL connections');
+  await expectFatal(recorder, undefined);
+  // SSLRequest: its length, and the code 80877103.
+  const request = Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]);
+  const all = Array.from({ length: recorder.connections }, () => request);
+  expect(recorder.said).toEqual(Buffer.concat(all));
+});
+
+test('F03 with several hosts, the one whose certificate is good is taken', async () => {
+  const bad = await Recorder.before(Number(new URL(inject('postgresUrl')).port));
+  const proxy = await startFaultProxy(server);
+  make({
+    hosts: [
+      { host: 'db.test', port: bad.port },
+      { host: 'other.test', port: proxy.port },
+      { host: 'db.test', port: proxy.port },
+    ],
+    ssl: { ca: good },
+  });
+  const { rows } = await pool.query('select ssl from pg_stat_ssl where pid = pg_backend_pid()');
+  expect(rows).toEqual([{ ssl: true }]);
+  await pool.end();
+  await proxy.close();
+});
