@@ -10,7 +10,7 @@ import { ProcessMonitor } from './process_monitor.ts';
 import type { ScalingLevel } from './profile.ts';
 import { rangeOf } from './range_of.ts';
 import type { RunContext } from './run_context.ts';
-import { directionChanges } from './scaling_quality_policy.ts';
+import { directionChanges, levelFollowing } from './scaling_quality_policy.ts';
 import type { ScalingLevelResult } from './scaling_result.ts';
 import { seededRandom } from './seeded_random.ts';
 
@@ -51,6 +51,7 @@ export async function runScalingLevel(
   const judged = new CheckoutTimings();
   const before = new CheckoutTimings();
   const startedAt = performance.now();
+  const begun = sampler.sample();
   let window: { host: HostMonitor; own: ProcessMonitor; from: PoolSample } | undefined;
   const levels = context.profile.scaling.levels.length + 1;
 
@@ -119,6 +120,7 @@ export async function runScalingLevel(
         seen.map((s) => s.size),
         Math.max(2, Math.round(to.size * 0.05)),
       ),
+      following: levelFollowing(sampler.between(begun.at, to.at)) ?? null,
       usage: own,
       evidence: hostEvidence(host, own, context.limits, load.hostLag.p95),
       metrics,

@@ -47,7 +47,7 @@ ${run.partial ? `<p class="inconclusive">Partial: the run was cut short (${escap
 <section><h2>Scenarios</h2>${scenarioTable(report)}</section>
 <section><h2>Environment</h2>${environment(run.environment, run)}</section>
 <section><h2>Measurements</h2>${charts.map(figure).join('\n')}</section>
-<section><h2>Load levels</h2>${levelTable(run)}</section>
+<section><h2>Load levels</h2>${levelTable(run)}${followingTable(run)}</section>
 <section><h2>Without and with the optimizer</h2>${comparisonTable(run)}</section>
 <section><h2>Scaling decisions</h2>${eventTable(run)}</section>
 <section><h2>Analysis</h2>${items(report.analysis.map((finding) => finding.text))}</section>
@@ -181,6 +181,54 @@ function levelTable(run: OptimizationRun): string {
       `${l.connects} ÷ ${l.acquires}`,
     ]),
   );
+}
+
+/** What was wanted of each level, and how the pool got there. */
+function followingTable(run: OptimizationRun): string {
+  const { scaling } = run.scenarios;
+  if (scaling === null || scaling.levels.length === 0) return '';
+  const range = ([from, to]: readonly [number, number]): string => `${from} – ${to}`;
+  const { shrink } = scaling;
+  return `<h3>How the pool followed</h3>${htmlTable(
+    [
+      'level',
+      'wanted connections',
+      'wanted utilisation',
+      'utilisation',
+      'size at most',
+      'leased at most',
+      'time to scale (ramp)',
+      'overshoot',
+      'connects',
+      'wasted',
+      'turns in the steady part',
+    ],
+    [
+      ...scaling.levels.map(({ level, following, utilization, directionChanges }) => [
+        level.name,
+        range(level.connections),
+        `${range(level.utilization)} %`,
+        utilization === null ? '–' : `${shortNumber(100 * utilization.mean)} %`,
+        ...(following === null
+          ? ['–', '–', '–', '–', '–', '–']
+          : [
+              String(following.peakSize),
+              String(following.peakLeased),
+              `${(following.timeToScaleMs / 1000).toFixed(1)} s (${(level.rampMs / 1000).toFixed(1)} s)`,
+              String(following.overshoot),
+              String(following.connects),
+              String(following.connectsWasted),
+            ]),
+        String(directionChanges),
+      ]),
+    ],
+  )}<p>${
+    shrink === null
+      ? 'The way back was not watched.'
+      : shrink.tookMs === null
+        ? `Without load it was still at ${shrink.toSize} connections after ${(shrink.deadlineMs / 1000).toFixed(0)} s.`
+        : `Without load it was back at ${shrink.toSize} connections after ${(shrink.tookMs / 1000).toFixed(1)} s.`
+  }</p>`;
 }
 
 function comparisonTable(run: OptimizationRun): string {

@@ -81,10 +81,17 @@ function scalingFindings({ scenarios: { scaling } }: OptimizationRun): Finding[]
       `${scaling.scalingEvents.length} decisions about its size are recorded: ${[...reasons].map(([reason, count]) => `${reason} ${count}`).join(', ')}.`,
     );
   }
-  for (const { level, response, acquireWait, query, utilization } of scaling.levels) {
+  for (const one of scaling.levels) {
+    const { level, response, acquireWait, query, utilization, following } = one;
     findings.push(
       `${level.name}: p95 ${ms(response.p95)} (p50 ${ms(response.p50)}, p99 ${ms(response.p99)}) over ${response.count} responses at ${utilization === null ? 'unknown' : `${(100 * utilization.mean).toFixed(0)} %`} utilisation; acquire wait p95 ${ms(acquireWait.p95)}, query p95 ${ms(query.p95)}.`,
     );
+    if (following !== null) {
+      const { timeToScaleMs, overshoot, connects, connectsWasted } = following;
+      findings.push(
+        `${level.name}: scaled to ${following.peakSize} for ${following.peakLeased} leased at once in ${seconds(timeToScaleMs)} (${seconds(level.rampMs)} of it the ramp), overshoot ${overshoot}, ${connects} connects of which ${connectsWasted} wasted, ${one.directionChanges} turns in the steady part.`,
+      );
+    }
   }
   return findings.map((text) => ({ scenario: 'scaling', text }));
 }

@@ -57,6 +57,20 @@ const LEVEL = record('One load level.', {
   connects: count('In the judged window.'),
   acquires: count('In the judged window.'),
   direction_changes: count('Turns of the pool size in the judged window.'),
+  following: orNull(
+    record('How the pool followed the whole level, its ramp and its peak included.', {
+      time_to_scale_ms: number(
+        'From the first arrival until there were as many connections as were ever leased at once, ms; the ramp is part of it.',
+      ),
+      peak_size: count('Connections.'),
+      peak_leased: count('Most leased at once.'),
+      overshoot: count(
+        'The largest size beyond the most leased at once and what was there before.',
+      ),
+      connects: count('Opened.'),
+      connects_wasted: count('Of these, beyond what the most leased at once needed.'),
+    }),
+  ),
   usage: ref('usage'),
   evidence: ref('evidence'),
   metrics: ref('connection_pool_metrics'),

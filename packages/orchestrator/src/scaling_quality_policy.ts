@@ -43,6 +43,39 @@ export function scalingQuality(samples: readonly SizeSample[]): ScalingQuality |
   };
 }
 
+/** How a pool followed one level of load, from its first arrival to its last. */
+export interface LevelFollowing {
+  /** From the first arrival until there were as many connections as were ever leased at once, ms. The ramp is part of it. */
+  readonly timeToScaleMs: number;
+  readonly peakSize: number;
+  readonly peakLeased: number;
+  /** The largest size beyond the most that were leased at once, and beyond what was there before. */
+  readonly overshoot: number;
+  readonly connects: number;
+  /** Of these, beyond what the most leased at once needed. */
+  readonly connectsWasted: number;
+}
+
+export function levelFollowing(
+  samples: readonly (SizeSample & { readonly created: number })[],
+): LevelFollowing | undefined {
+  const first = samples[0];
+  const last = samples.at(-1);
+  if (first === undefined || last === undefined) return undefined;
+  const peakSize = Math.max(...samples.map((s) => s.size));
+  const peakLeased = Math.max(...samples.map((s) => s.leased));
+  const scaled = samples.find((s) => s.size >= peakLeased) ?? last;
+  const connects = last.created - first.created;
+  return {
+    timeToScaleMs: scaled.at - first.at,
+    peakSize,
+    peakLeased,
+    overshoot: peakSize - Math.max(peakLeased, first.size),
+    connects,
+    connectsWasted: Math.max(0, connects - Math.max(0, peakLeased - first.size)),
+  };
+}
+
 /**
  * How often the size turned round (grew, then shrank, or the reverse) while the offered load was constant. Only turns
  * of more than `tolerance` connections count: a retired connection that is replaced is no decision about size.

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { directionChanges, scalingQuality, timeToShrink } from './scaling_quality_policy.ts';
+import {
+  directionChanges,
+  levelFollowing,
+  scalingQuality,
+  timeToShrink,
+} from './scaling_quality_policy.ts';
 
 const sample = (at: number, size: number, leased: number, serverConnections: number | null) => ({
   at,
@@ -31,6 +36,56 @@ describe('scalingQuality()', () => {
 
   it('knows nothing without samples', () => {
     expect(scalingQuality([])).toBeUndefined();
+  });
+});
+
+describe('levelFollowing()', () => {
+  const looks = (...of: [at: number, size: number, leased: number, created: number][]) =>
+    of.map(([at, size, leased, created]) => ({ ...sample(at, size, leased, size), created }));
+
+  it.each([
+    [
+      'growth to what was leased, and two more',
+      looks([0, 10, 2, 10], [500, 30, 25, 30], [900, 42, 40, 42], [1_500, 41, 39, 42]),
+      {
+        timeToScaleMs: 900,
+        peakSize: 42,
+        peakLeased: 40,
+        overshoot: 2,
+        connects: 32,
+        connectsWasted: 2,
+      },
+    ],
+    [
+      'a pool that was large enough',
+      looks([0, 50, 2, 60], [500, 50, 30, 60]),
+      {
+        timeToScaleMs: 0,
+        peakSize: 50,
+        peakLeased: 30,
+        overshoot: 0,
+        connects: 0,
+        connectsWasted: 0,
+      },
+    ],
+    [
+      'connections that were closed and opened again',
+      looks([0, 50, 20, 60], [500, 45, 20, 60], [900, 50, 20, 65]),
+      {
+        timeToScaleMs: 0,
+        peakSize: 50,
+        peakLeased: 20,
+        overshoot: 0,
+        connects: 5,
+        connectsWasted: 5,
+      },
+    ],
+  ])('of %s', (_, samples, following) => {
+    expect(levelFollowing(samples)).toEqual(following);
+  });
+
+  it('knows nothing without samples', () => {
+    expect(levelFollowing([])).toBeUndefined();
   });
 });
 

@@ -10,7 +10,7 @@ import type { ScalingLevel } from './profile.ts';
 import type { Range } from './range_of.ts';
 import type { ScenarioFrame } from './run_context.ts';
 import type { HostEvidence } from './saturation_policy.ts';
-import type { ScalingQuality } from './scaling_quality_policy.ts';
+import type { LevelFollowing, ScalingQuality } from './scaling_quality_policy.ts';
 
 /** One load level as it went. */
 export interface ScalingLevelResult {
@@ -36,6 +36,8 @@ export interface ScalingLevelResult {
   readonly connects: number;
   readonly acquires: number;
   readonly directionChanges: number;
+  /** Of the whole level, its ramp and its peak included: how the pool followed. */
+  readonly following: LevelFollowing | null;
   readonly usage: ProcessUsage;
   readonly evidence: HostEvidence;
   /** The pool's own sample at the end of the judged window. */

@@ -1,11 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { ScalingEvent } from '@fynlo/pool-core/contract';
 import type { Scenario } from '../scenario/scenario.ts';
 
 const HOLDERS = 500;
 const HOLD_MS = 8000;
 const MINIMUM = 10;
-/** Shortened, so that a round of a minute shows the way back; both are options of the pool. */
+/**
+ * Shortened, so that a round of a minute shows the way back: by default connections are idle for five minutes first, and a
+ * minute passes after growth. How fast it then goes is the default: a tenth a second.
+ */
 const IDLE_TIMEOUT_MS = 2000;
+const SHRINK = { shrinkAfterGrowthMs: 5000, shrinkWindowTicks: 5 };
 const WATCH_SHRINK_MS = 60_000;
 
 export const fullRange: Scenario = {
@@ -32,7 +37,7 @@ export const fullRange: Scenario = {
   subjects: [
     {
       name: 'fynlo',
-      settings: `DynamicConnectionPoolManager 10..500, idleTimeoutMs ${IDLE_TIMEOUT_MS}`,
+      settings: `Pool 10..500, idleTimeoutMs ${IDLE_TIMEOUT_MS}, shrinkAfterGrowthMs ${SHRINK.shrinkAfterGrowthMs}, shrinkWindowTicks ${SHRINK.shrinkWindowTicks}`,
       async round({ databaseUrl, params }) {
         const { Pool } = await import('@fynlo/pool-core');
         const pool = new Pool({
@@ -40,6 +45,7 @@ export const fullRange: Scenario = {
           minConnections: MINIMUM,
           maxConnections: params.connections,
           idleTimeoutMs: IDLE_TIMEOUT_MS,
+          tuning: SHRINK,
         });
         await pool.warm(MINIMUM);
         const begun = performance.now();
@@ -76,11 +82,10 @@ export const fullRange: Scenario = {
   ],
 };
 
-/** Up to down counts one, and down to up again two: one is the way there and back. */
-function directionChanges(
-  events: readonly { readonly from: number; readonly to: number }[],
-): number {
+/** Of the size, not of what the pool allows itself. Up to down counts one, and down to up again two: one is the way there and back. */
+function directionChanges(events: readonly ScalingEvent[]): number {
   const directions = events
+    .filter(({ reason }) => !/^(ceiling|server)-/.test(reason))
     .map(({ from, to }) => Math.sign(to - from))
     .filter((sign) => sign !== 0);
   return directions.filter((sign, i) => i > 0 && sign !== directions[i - 1]).length;
