@@ -5,6 +5,9 @@ import { type Examined, examine } from './_pg_lane_eligibility_policy.ts';
 import { RecentMap } from './_recent_map.ts';
 import { isSlow, nextMean, nextSlowShare, type SlowTuning } from './_slow_statement_policy.ts';
 
+/** Executions that the quickest one is taken of, and of as many before them. */
+const LEAST_OF = 16;
+
 /** One statement, whatever its literals. */
 export class LearnedStatement {
   readonly text: string;
@@ -12,18 +15,27 @@ export class LearnedStatement {
   meanMs = 0;
   slowShare = 0;
   slow = false;
+  #leastMs: number = Number.POSITIVE_INFINITY;
+  #leastBefore: number = Number.POSITIVE_INFINITY;
 
   /** @param text normalised. */
   constructor(text: string) {
     this.text = text;
   }
 
+  get leastMs(): number {
+    return Math.min(this.#leastMs, this.#leastBefore);
+  }
+
   /** One more execution took `ms`, without what it waited for others. */
-  ran(ms: number, tuning: SlowTuning): void {
+  ran(ms: number, typicalMs: number, tuning: SlowTuning): void {
     this.slowShare = nextSlowShare(this, ms, tuning);
     this.meanMs = nextMean(this, ms);
-    this.runs++;
-    this.slow = isSlow(this, this.slow, tuning);
+    if (this.runs++ % LEAST_OF === 0) {
+      this.#leastBefore = this.#leastMs;
+      this.#leastMs = ms;
+    } else if (ms < this.#leastMs) this.#leastMs = ms;
+    this.slow = isSlow(this, typicalMs, this.slow, tuning);
   }
 }
 
@@ -38,11 +50,26 @@ export interface KnownText {
 const KEPT_LENGTH = 4_096;
 const TEXTS = 2_000;
 const STATEMENTS = 1_000;
+/** Executions that count in what statements take at present. */
+const TYPICAL_OF = 64;
 
 /** A look-up in a Map per query; memory is bounded whatever texts come. */
 export class LaneStatements {
   readonly #texts = new RecentMap<KnownText>(TEXTS);
   readonly #learned = new RecentMap<LearnedStatement>(STATEMENTS);
+
+  #typicalMs = 0;
+
+  /** An execution on a lane took `ms` by itself. */
+  ranShared(learned: LearnedStatement, ms: number, tuning: SlowTuning): void {
+    this.#typicalMs += (ms - this.#typicalMs) / TYPICAL_OF;
+    learned.ran(ms, this.#typicalMs, tuning);
+  }
+
+  /** An execution on a connection of its own took `ms`. */
+  ranAlone(learned: LearnedStatement, ms: number, tuning: SlowTuning): void {
+    learned.ran(ms, this.#typicalMs, tuning);
+  }
 
   of(text: string): KnownText {
     const known = this.#texts.get(text);

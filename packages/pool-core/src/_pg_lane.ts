@@ -6,6 +6,7 @@ import type { Entry } from './_entry.ts';
 import { type LaneReason, type LaneView, workOf } from './_lane_policy.ts';
 import { type LaneQuery, QueryList } from './_lane_query.ts';
 import type { LaneSettings } from './_lane_settings.ts';
+import type { LaneStatements } from './_lane_statements.ts';
 import type { Lender, PgLease } from './_pg_checkout.ts';
 import { type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
@@ -38,6 +39,7 @@ export interface LaneHost {
   /** Undefined where the pool gives no names, or may not on this client. */
   readonly names: StatementNames | undefined;
   readonly tuning: LaneSettings;
+  readonly statements: LaneStatements;
   /** A query has left the flight; the caller has not been told. */
   answered(lane: Lane, query: LaneQuery, error: Error | undefined, result: unknown): void;
   /** The client is lost. */
@@ -220,7 +222,7 @@ export class Lane implements LaneView {
       const ownMs = Math.max(0, Math.min(seenMs, this.#ownMs(query, now)));
       this.#answeredAt = now;
       this.heldUp = false;
-      if (!query.charged) this.learned(query, ownMs);
+      if (!query.charged) this.#learned(query, ownMs);
     }
     if (this.flight.length === 0) {
       this.idleSince = now;
@@ -234,8 +236,8 @@ export class Lane implements LaneView {
     return now - Math.max(query.sentAt + this.roundTripMs, this.#answeredAt);
   }
 
-  learned(query: LaneQuery, ms: number): void {
-    query.statement.ran(ms, this.#host.tuning);
+  #learned(query: LaneQuery, ms: number): void {
+    this.#host.statements.ranShared(query.statement, ms, this.#host.tuning);
   }
 
   /** A regular look at the head. @returns the head, when it has been out for a whole look. */
@@ -248,7 +250,7 @@ export class Lane implements LaneView {
     if (!head.charged && ownMs > slowP95Ms) {
       // Not only when it is done: its next executions should not wait on other lanes meanwhile.
       head.charged = true;
-      this.learned(head, ownMs);
+      this.#learned(head, ownMs);
     }
     return head;
   }

@@ -105,6 +105,7 @@ export class Lanes implements LaneHost {
   readonly resources: ResourcePool<pg.Client>;
   readonly names: StatementNames | undefined;
   readonly tuning: LaneSettings;
+  readonly statements: LaneStatements;
   readonly #parts: LanesParts;
   readonly #lanes: Lane[] = [];
   readonly #queue = new QueryList();
@@ -140,6 +141,7 @@ export class Lanes implements LaneHost {
     this.resources = parts.lender.resources;
     this.names = parts.names;
     this.tuning = parts.tuning;
+    this.statements = parts.statements;
   }
 
   /** Queries that wait to be sent. */
@@ -166,7 +168,7 @@ export class Lanes implements LaneHost {
       exclusive: this.#exclusive,
       retried: this.#retried,
       cancelled: this.#cancelled,
-      slowStatements: this.#parts.statements
+      slowStatements: this.statements
         .slow()
         .slice(0, SLOW_TOLD)
         .map(({ text, meanMs }) => ({ text, meanMs })),
@@ -182,7 +184,7 @@ export class Lanes implements LaneHost {
     const config = typeof given === 'string' ? undefined : oneShotConfig(given);
     const sql = config === undefined ? given : config.text;
     if (typeof sql !== 'string') return this.#leave();
-    const { learned, preparable } = this.#parts.statements.of(sql);
+    const { learned, preparable } = this.statements.of(sql);
     if (learned === undefined || learned.slow) return this.#leave();
     const signal = config?.signal;
     if (signal?.aborted) return false;

@@ -43,7 +43,8 @@ export function statementSender(parts: SenderParts): Send {
       if (learned === undefined) return finish;
       const begun = clock.now();
       return (error, result) => {
-        learned.ran(Math.max(0, clock.now() - begun - parts.roundTripMs(on)), tuning);
+        const ownMs = Math.max(0, clock.now() - begun - parts.roundTripMs(on));
+        statements.ranAlone(learned, ownMs, tuning);
         finish(error, result);
       };
     }

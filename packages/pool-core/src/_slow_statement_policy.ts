@@ -18,6 +18,8 @@ export interface StatementTimes {
   readonly meanMs: number;
   /** The share of executions above `slowP95Ms`. */
   readonly slowShare: number;
+  /** The quickest of the last 16 to 32. */
+  readonly leastMs: number;
 }
 
 /** About so many executions back count in the mean: a single outlier of 50 ms moves it by 3 ms. */
@@ -41,9 +43,26 @@ export function nextSlowShare(
   return slowShare + ((tookMs > slowP95Ms ? 1 : 0) - slowShare) / Math.min(runs + 1, SHARE_OF);
 }
 
-/** One that was slow shares again only when it is clearly fast: at half the bounds. */
-export function isSlow(times: StatementTimes, wasSlow: boolean, tuning: SlowTuning): boolean {
+/** A statement that takes so many times what statements take at present is slow by itself. */
+const OUTLIER = 4;
+
+/**
+ * A server that is short of CPU makes every statement take long, and is helped by sharing: so a statement is slow only when even its
+ * quickest executions are, or when it stands out from what statements take at present (`typicalMs`). One that was slow shares
+ * again only when it is clearly fast: at half the bounds.
+ */
+export function isSlow(
+  times: StatementTimes,
+  typicalMs: number,
+  wasSlow: boolean,
+  tuning: SlowTuning,
+): boolean {
   const factor = wasSlow ? 0.5 : 1;
-  if (times.meanMs > tuning.slowMeanMs * factor) return true;
-  return times.runs >= SHARE_FROM && times.slowShare > P95_SHARE * factor;
+  const { runs, meanMs, slowShare, leastMs } = times;
+  const meanBound = tuning.slowMeanMs * factor;
+  if (meanMs > meanBound && (leastMs > meanBound / 2 || meanMs > typicalMs * OUTLIER * factor)) {
+    return true;
+  }
+  const standsOut = tuning.slowP95Ms > typicalMs * OUTLIER;
+  return runs >= SHARE_FROM && standsOut && slowShare > P95_SHARE * factor;
 }

@@ -9,7 +9,7 @@ function statement(): LearnedStatement {
 }
 
 function run(learned: LearnedStatement, times: readonly number[]): boolean {
-  for (const ms of times) learned.ran(ms, tuning);
+  for (const ms of times) learned.ran(ms, 0.2, tuning);
   return learned.slow;
 }
 
@@ -44,6 +44,21 @@ describe('a statement', () => {
     expect(run(learned, many(0.2, 150))).toBe(false);
   });
 
+  it('is not slow because all are, on a server that is short of CPU', () => {
+    const learned = statement();
+    for (let i = 0; i < 200; i++) learned.ran(i % 8 === 0 ? 0.4 : 9, 8, tuning);
+    expect(learned.slow).toBe(false);
+    // Among fast ones, the same times are slow.
+    for (let i = 0; i < 200; i++) learned.ran(i % 8 === 0 ? 0.4 : 9, 0.2, tuning);
+    expect(learned.slow).toBe(true);
+  });
+
+  it('is slow where all are, when even its quickest executions are', () => {
+    const learned = statement();
+    for (let i = 0; i < 50; i++) learned.ran(50, 50, tuning);
+    expect(learned.slow).toBe(true);
+  });
+
   it('does not flap at the bound', () => {
     const learned = statement();
     run(learned, many(6, 20));
@@ -53,7 +68,7 @@ describe('a statement', () => {
 
 it('executions with other literals count for the same statement; memory is bounded', () => {
   const statements = new LaneStatements();
-  statements.of('select pg_sleep(1)').learned?.ran(1_000, tuning);
+  statements.of('select pg_sleep(1)').learned?.ran(1_000, 0.2, tuning);
   expect(statements.of('select  pg_sleep(0.5)').learned?.slow).toBe(true);
   for (let i = 0; i < 5_000; i++) statements.of(`select ${i} as c${i}`);
   expect(statements.slow().length).toBeLessThanOrEqual(1);
