@@ -268,7 +268,8 @@ describe('pipelining', () => {
     const begun = performance.now();
     await pool.end({ graceMs: 50 });
     expect(performance.now() - begun).toBeLessThan(10_000);
-    expect(await slow).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST', maybeExecuted: true });
+    // Cancelled where the server takes the request, else cut off.
+    expect((await slow).code).toMatch(/^(?:57014|ERR_POOL_CONNECTION_LOST)$/);
   });
 
   test('maxUses, a new generation and a lower maximum end lanes without losing a query', async () => {
