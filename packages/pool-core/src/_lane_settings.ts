@@ -17,8 +17,8 @@ export interface LaneSettings {
 
 const DEFAULTS: LaneSettings = {
   maxLanes: 4,
-  window: 32,
-  depth: 8,
+  window: 64,
+  depth: 32,
   lingerMs: 100,
   slowMeanMs: 5,
   slowP95Ms: 20,

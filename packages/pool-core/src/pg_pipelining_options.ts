@@ -15,12 +15,13 @@ export interface PipeliningOptions {
   readonly maxLanes?: number | undefined;
   /**
    * The most queries under way on one of them. What is beyond waits in the process, where it can still be taken back.
-   * @default 32
+   * @default 64
    */
   readonly window?: number | undefined;
   /**
-   * How many must be under way on each before one more connection is shared.
-   * @default 8
+   * How many must be under way on each before one more connection is shared. (64 callers on two deep lanes got more through than
+   * on four: by a third next to the server, twice as much over 2 ms.)
+   * @default 32
    */
   readonly depth?: number | undefined;
   /**
