@@ -67,7 +67,11 @@ function subjectLines(scenario: ScenarioResult, colors: Colors, room: number): s
   const { columns, rows } = subjectTable(scenario);
   if (rows.length === 0) return [];
   for (let shown = columns.length; ; shown--) {
-    const lines = textTable(columns.slice(0, shown), rows, colors.dim);
+    const lines = textTable(
+      columns.slice(0, shown),
+      rows.map((row) => row.slice(0, shown)),
+      colors.dim,
+    );
     if (shown <= 2 || lines.every((line) => visibleLength(line) <= room)) {
       return lines.map((line) => INDENT + line);
     }

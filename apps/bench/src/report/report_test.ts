@@ -96,6 +96,16 @@ test.each([60, 80, 120])('prettyScenario() and verdictLines() keep to %i columns
   }
 });
 
+test('prettyScenario() leaves out whole columns where the line is too short', () => {
+  const cells = (columns: number): number[] => {
+    const lines = prettyScenario(scenario('P6'), { colors, columns });
+    const from = lines.findIndex((line) => line.trim().startsWith('subject'));
+    return lines.slice(from, from + 3).map((line) => line.trim().split(/ {2,}/).length);
+  };
+  expect(cells(100)).toEqual([5, 5, 5]);
+  expect(cells(36)).toEqual([3, 3, 3]);
+});
+
 test('prettyScenario() shows why a row broke', () => {
   const failure = 'Round of ours in P6 failed: no such table\nat query()';
   const lines = prettyScenario(scenario('P6', { verdict: 'fail', failure }), {
