@@ -62,8 +62,10 @@ async function perform(order: CaseOrder): Promise<CaseReply> {
     findings.push(`the case ended with an error: ${message}${where === '' ? '' : ` (${where})`}`);
   }
   findings.push(...(await consult(bench)));
+  // What is still connected dies with its database from here on: not the subject's doing.
+  const crashes = [...uncaught];
   await bench.close();
-  return { kind: 'outcome', metrics, findings, uncaught, notes: bench.notes };
+  return { kind: 'outcome', metrics, findings, uncaught: crashes, notes: bench.notes };
 }
 
 const sockets = new SocketWatch();

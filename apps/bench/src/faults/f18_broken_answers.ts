@@ -64,7 +64,7 @@ export const garbage: Fault = {
     const unanswered = calls.length - answered;
     proxy.set('pass');
     // A connection that was thrown off its messages may take its next user down: that one is told.
-    await Promise.all([1, 2, 3, 4].map(() => answerOf(pool.query('select 1'))));
+    await within(4_000, Promise.all([1, 2, 3, 4].map(() => answerOf(pool.query('select 1')))));
     return { unanswered, ...(await afterwards(bench, pool.query.bind(pool))) };
   },
 };
@@ -106,9 +106,11 @@ async function afterwards(
   let wrong = 0;
   for (let i = 0; i < 20; i++) {
     const n = Math.floor(bench.random() * 1e6);
-    const { value, error } = await answerOf(query('select $1::int n', [n]));
-    if (error !== undefined) laterErrors++;
-    else if (value?.[0]?.['n'] !== n) wrong++;
+    const answer = await within(1_000, answerOf(query('select $1::int n', [n])));
+    if (answer === undefined || answer.error !== undefined) laterErrors++;
+    else if (answer.value?.[0]?.['n'] !== n) wrong++;
+    // A caller that gets no answer stands for all that would follow.
+    if (answer === undefined) break;
   }
   return { laterErrors, wrong };
 }

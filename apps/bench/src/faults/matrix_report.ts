@@ -50,7 +50,9 @@ function cellOf(matrix: FaultMatrix, fault: string, subject: string): Cell | und
 /** The whole result as Markdown. */
 export function matrixMarkdown(matrix: FaultMatrix): string {
   const { columns, rows } = matrixTable(matrix);
-  const partial = matrix.runs.some((run) => run.partial);
+  const missing = matrix.faults.length * matrix.subjects.length > matrix.cells.length;
+  // A later run may have brought what an interrupted one left out.
+  const partial = missing && matrix.runs.some((run) => run.partial);
   const linked = rows.map(([id = '', ...rest]) => [`[${id}](#${id.toLowerCase()})`, ...rest]);
   return [
     `# Pools and faults${partial ? ' (partial: interrupted)' : ''}`,
