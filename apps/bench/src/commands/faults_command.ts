@@ -55,7 +55,8 @@ export const faultsCommand: Command<typeof flags> = {
     const { profile = 'quick', seed = 1, format = 'pretty', out = 'reports/faults' } = given;
     await prepareOutputFolder(out);
     const file = join(out, 'faults.json');
-    const earlier = given.merge === true ? await readMatrix(file) : undefined;
+    const merges = given.merge === true;
+    if (merges) await readMatrix(file);
     const progress = new Progress(terminal, given.quiet === true);
     progress.update('servers', 'starting PostgreSQL');
     const startedAt = new Date().toISOString();
@@ -107,7 +108,8 @@ export const faultsCommand: Command<typeof flags> = {
         environment,
       },
       cells,
-      earlier,
+      // Anew: another run may have written its cells meanwhile.
+      merges ? await readMatrix(file) : undefined,
     );
     const markdown = matrixMarkdown(matrix);
     await writeWhole(file, `${JSON.stringify(matrix, undefined, 2)}\n`);
