@@ -5,9 +5,11 @@ import { ELSEWHERE } from './elsewhere.ts';
 
 const root = new URL('../../../../', import.meta.url);
 
-test('no fault is both in the catalogue and said to be tested elsewhere, or twice in either', () => {
-  const ids = [...FAULTS, ...ELSEWHERE].map(({ id }) => id);
-  expect(ids).toEqual([...new Set(ids)]);
+test('no fault is twice in the catalogue, or twice among what is tested elsewhere', () => {
+  for (const list of [FAULTS, ELSEWHERE]) {
+    const ids = list.map(({ id }) => id);
+    expect(ids).toEqual([...new Set(ids)]);
+  }
   const names = FAULTS.map(({ name }) => name);
   expect(names).toEqual([...new Set(names)]);
 });
