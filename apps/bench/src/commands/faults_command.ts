@@ -194,7 +194,7 @@ function paint({ verdict }: Pick<Cell, 'verdict'>, colors: Colors): (text: strin
 }
 
 function pretty(matrix: FaultMatrix, colors: Colors): string[] {
-  const { columns, rows } = matrixTable(matrix);
+  const { columns, rows } = matrixTable(matrix, 'name');
   return [
     ...textTable(columns, rows, colors.dim),
     '',

@@ -12,17 +12,20 @@ export const CELL_MARKS: Readonly<Record<CellVerdict, string>> = {
   skipped: '-',
 };
 
-/** The matrix alone: a row a fault, a column a subject. */
-export function matrixTable(matrix: FaultMatrix): { columns: Column[]; rows: string[][] } {
+/** The matrix alone: a row a fault, by its name or by what happens, and a column a subject. */
+export function matrixTable(
+  matrix: FaultMatrix,
+  by: 'name' | 'happens',
+): { columns: Column[]; rows: string[][] } {
   return {
     columns: [
       { title: 'id' },
-      { title: 'what happens' },
+      { title: by === 'name' ? 'fault' : 'what happens' },
       ...matrix.subjects.map(({ name }) => ({ title: name })),
     ],
-    rows: matrix.faults.map(({ id, happens }) => [
+    rows: matrix.faults.map(({ id, ...fault }) => [
       id,
-      happens,
+      fault[by],
       ...matrix.subjects.map(({ name }) => {
         const cell = cellOf(matrix, id, name);
         return cell === undefined ? '' : CELL_MARKS[cell.verdict];
@@ -49,7 +52,7 @@ function cellOf(matrix: FaultMatrix, fault: string, subject: string): Cell | und
 
 /** The whole result as Markdown. */
 export function matrixMarkdown(matrix: FaultMatrix): string {
-  const { columns, rows } = matrixTable(matrix);
+  const { columns, rows } = matrixTable(matrix, 'happens');
   const missing = matrix.faults.length * matrix.subjects.length > matrix.cells.length;
   // A later run may have brought what an interrupted one left out.
   const partial = missing && matrix.runs.some((run) => run.partial);
