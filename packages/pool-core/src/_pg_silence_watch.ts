@@ -119,6 +119,8 @@ export class SilenceWatch {
       )
       .finally(() => {
         this.#asking = false;
+        // Not at the next look: where the network works again for new connections only, callers are told that much sooner.
+        if (this.#unanswered > 0 && !this.#stopped) this.#look();
       });
   }
 
