@@ -63,7 +63,6 @@ test('F52 while the event loop is blocked again and again, the pool does not gro
   clearInterval(blocker);
   expect(pool.totalCount).toBeLessThanOrEqual(size);
   expect(size).toBeLessThan(60);
-  expect(pool.explain()).toContain("this process's own event loop was saturated");
   await load.stop();
   expect([load.failed, load.refused, oracle.states]).toEqual([[], [], []]);
   expect(pool.stats().destroyed).toEqual({});

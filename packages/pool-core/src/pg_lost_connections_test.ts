@@ -70,7 +70,7 @@ describe('F12 backends that an operator terminates', () => {
       expect(outcome).toMatchObject({ reason: { code: '57P01' } });
     }
     for (const client of clients) client.release();
-    await until('the dead are closed', () => pool.totalCount === 4);
+    await until('the dead are closed', () => pool.stats().size === 4);
     expect(pool.stats().destroyed).toEqual({ 'connection-error': 2 });
     await oracle.settled();
   });

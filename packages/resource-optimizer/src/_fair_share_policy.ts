@@ -29,12 +29,15 @@ export interface TenantDemand {
   readonly level: number;
 }
 
+/** A tenant that asks for no more than this part of the mean is quiet whatever can be served. */
+const QUIET = 0.5;
+
 /**
  * The share of its requests that a tenant may have while not all can be served, 0..1. 1: it asks for no more than is fair, and
- * feels nothing of the others. Before anything was refused there is no telling what can be served: then those who ask for more
- * than the mean are taken to be too many.
+ * feels nothing of the others. `common`: the share of everybody; before anything was refused there is no telling what can be
+ * served, so only those who are quiet in comparison are spared.
  */
-export function tenantShare({ asked, meanAsked, level }: TenantDemand): number {
-  if (level !== Number.POSITIVE_INFINITY) return asked <= level ? 1 : level / asked;
-  return asked <= meanAsked ? 1 : meanAsked / asked;
+export function tenantShare({ asked, meanAsked, level }: TenantDemand): number | 'common' {
+  if (level === Number.POSITIVE_INFINITY) return asked <= QUIET * meanAsked ? 1 : 'common';
+  return asked <= level ? 1 : level / asked;
 }

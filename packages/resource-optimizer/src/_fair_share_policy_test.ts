@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { fairLevel, tenantShare } from './_fair_share_policy.ts';
+import { fairLevel, type TenantDemand, tenantShare } from './_fair_share_policy.ts';
 
 test.each<[string, number[], number, number]>([
   ['enough for all', [1, 2, 3], 6, Number.POSITIVE_INFINITY],
@@ -15,16 +15,17 @@ test.each<[string, number[], number, number]>([
   if (level !== Number.POSITIVE_INFINITY) expect(given).toBeCloseTo(capacity);
 });
 
-test.each([
+test.each<[string, TenantDemand, number | 'common']>([
   ['under the level nothing is taken', { asked: 3, meanAsked: 20, level: 4 }, 1],
   ['at the level neither', { asked: 4, meanAsked: 20, level: 4 }, 1],
   ['above it, down to it', { asked: 40, meanAsked: 20, level: 4 }, 0.1],
   [
-    'with no level yet, a tenant of mean size keeps all',
+    'with no level yet, one of mean size is as everybody',
     { asked: 5, meanAsked: 5, level: Infinity },
-    1,
+    'common',
   ],
-  ['and a noisy one the mean', { asked: 50, meanAsked: 5, level: Infinity }, 0.1],
+  ['so is a noisy one', { asked: 50, meanAsked: 5, level: Infinity }, 'common'],
+  ['a quiet one is spared', { asked: 2, meanAsked: 5, level: Infinity }, 1],
 ])('tenantShare(): %s', (_, demand, expected) => {
-  expect(tenantShare(demand)).toBeCloseTo(expected);
+  expect(tenantShare(demand)).toBe(expected);
 });

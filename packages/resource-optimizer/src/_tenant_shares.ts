@@ -17,23 +17,31 @@ export class TenantShares {
   #current = new Map<string, Tenant>();
   #previous: ReadonlyMap<string, Tenant> = new Map();
   #admitted = 0;
+  /** What could be served in a window, of late. */
+  #capacity = 0;
   #sinceMs = Number.NEGATIVE_INFINITY;
   #level = Number.POSITIVE_INFINITY;
-  /** Nothing known: nobody asks for too much. */
-  #meanAsked = Number.POSITIVE_INFINITY;
+  /** Of the window before, and so far of this one. */
+  #meanAsked = 0;
+  #asked = 0;
 
-  /** A request came. @returns the share of its requests that this tenant may have, 0..1. */
-  asked(tenant: string, nowMs: number): number {
+  /** A request came. @returns the share of its requests that this tenant may have, 0..1, or `common`: that of everybody. */
+  asked(tenant: string, nowMs: number): number | 'common' {
     if (nowMs - this.#sinceMs >= WINDOW_MS) this.#roll(nowMs);
     let counts = this.#current.get(tenant);
+    const before = this.#previous.get(tenant);
     if (counts === undefined) {
-      counts = { asked: 0, credit: this.#previous.get(tenant)?.credit ?? 0 };
+      counts = { asked: 0, credit: before?.credit ?? 0 };
       this.#current.set(tenant, counts);
     }
     counts.asked++;
-    // One that begins now is judged by what it asked for so far.
-    const asked = this.#previous.get(tenant)?.asked ?? counts.asked;
-    return tenantShare({ asked, meanAsked: this.#meanAsked, level: this.#level });
+    this.#asked++;
+    return tenantShare({
+      // One that becomes noisy is noticed before the window is over.
+      asked: Math.max(before?.asked ?? 0, counts.asked),
+      meanAsked: this.#previous.size > 0 ? this.#meanAsked : this.#asked / this.#current.size,
+      level: this.#level,
+    });
   }
 
   /** Whether it is this request's turn when `share` of the tenant's are to be let in. Only after {@link asked}. */
@@ -53,20 +61,17 @@ export class TenantShares {
   }
 
   #roll(nowMs: number): void {
-    const asked = Array.from(this.#current.values(), (tenant) => tenant.asked);
-    const total = asked.reduce((sum, n) => sum + n, 0);
-    // A window in which the door was shut says nothing of what can be served.
-    if (this.#admitted > 0) this.#level = fairLevel(asked, this.#admitted);
-    this.#meanAsked = total / asked.length;
-    // Nor does what was before nobody came for a while.
+    // What was before nobody came for a while says nothing of now.
     const stale = nowMs - this.#sinceMs >= 2 * WINDOW_MS;
-    if (stale) {
-      this.#level = Number.POSITIVE_INFINITY;
-      this.#meanAsked = Number.POSITIVE_INFINITY;
-    }
+    // A window in which the door was shut most of the time says little of what can be served: the quiet would be cut for it.
+    this.#capacity = stale ? 0 : Math.max(this.#admitted, this.#capacity / 2);
+    const asked = Array.from(this.#current.values(), (tenant) => tenant.asked);
+    this.#level = stale ? Number.POSITIVE_INFINITY : fairLevel(asked, this.#capacity);
+    this.#meanAsked = this.#asked / Math.max(1, asked.length);
     this.#previous = stale ? new Map() : this.#current;
     this.#current = new Map();
     this.#admitted = 0;
+    this.#asked = 0;
     this.#sinceMs = nowMs;
   }
 }

@@ -156,7 +156,7 @@ export class AdmissionController {
     // Only those who take part in the turns move them.
     const byTurn = shedding && priority === 'normal' && memory !== 'critical';
     // Counted while nobody is refused as well: when it comes to that, it is known who is noisy.
-    const fair = tenant === undefined ? undefined : this.#tenants.asked(tenant, now);
+    const fair = tenant === undefined ? 'common' : this.#tenants.asked(tenant, now);
     const turn = !byTurn || this.#hasTurn(age.ms, tenant, fair);
     if (byTurn) this.#share.count(turn, now);
     const reason = refusal({ priority, shedding, turn, memory, cpu });
@@ -168,8 +168,8 @@ export class AdmissionController {
     throw this.#refuse(reason, priority, age, around);
   }
 
-  #hasTurn(ageMs: number, tenant: string | undefined, fair: number | undefined): boolean {
-    if (tenant === undefined || fair === undefined) {
+  #hasTurn(ageMs: number, tenant: string | undefined, fair: number | 'common'): boolean {
+    if (tenant === undefined || fair === 'common') {
       return this.#share.turn(openShare(ageMs, this.#share.learned(), this.#config));
     }
     return fair >= 1 || this.#tenants.turn(tenant, openShare(ageMs, fair, this.#config));

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { SimulatedClock } from './_simulated_clock.ts';
 import { seeded } from './_simulated_server.ts';
 import { AdmissionController } from './admission_controller.ts';
-import type { Clock } from './clock.ts';
 import { OverloadedError } from './errors.ts';
 
 const TASK_MS = 2;
@@ -17,33 +17,6 @@ const CONFIG = {
   cpuTarget: 0.7,
   pressureRetryMs: 5000,
 };
-
-/** Time that passes when the simulation says so, without a single promise. */
-class SimulatedClock implements Clock {
-  nowMs = 0;
-  #timers: { at: number; fn: () => void }[] = [];
-  now(): number {
-    return this.nowMs;
-  }
-  wallNow(): number {
-    return this.nowMs;
-  }
-  setTimeout(fn: () => void, ms: number) {
-    const timer = { at: this.nowMs + ms, fn };
-    this.#timers.push(timer);
-    return {
-      cancel: () => {
-        this.#timers = this.#timers.filter((other) => other !== timer);
-      },
-    };
-  }
-  to(ms: number): void {
-    this.nowMs = ms;
-    const due = this.#timers.filter(({ at }) => at <= ms);
-    this.#timers = this.#timers.filter(({ at }) => at > ms);
-    for (const { fn } of due) fn();
-  }
-}
 
 /** One server, first come first served, at `load` times its capacity for ten seconds. */
 function overload(load: number, withDoor: boolean) {
