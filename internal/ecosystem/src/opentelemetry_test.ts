@@ -25,10 +25,11 @@ const reader = new PeriodicExportingMetricReader({
   exportIntervalMillis: 60_000,
 });
 const meters = new MeterProvider({ readers: [reader] });
+const instrumentation = new PgInstrumentation({ requireParentSpan: false });
 registerInstrumentations({
   tracerProvider: tracers,
   meterProvider: meters,
-  instrumentations: [new PgInstrumentation({ requireParentSpan: false })],
+  instrumentations: [instrumentation],
 });
 // The instrumentation patches what is required after it: the application's order.
 createRequire(import.meta.url)('pg');
@@ -78,6 +79,29 @@ describe('OpenTelemetry’s own instrumentation of pg and pg-pool', () => {
     const waiting = traced('waiter', () => pool.query('select 3'));
     await traced('releaser', async () => client.release());
     expect(names(await waiting)).toEqual(['pg-pool.connect', 'pg.query:SELECT']);
+  });
+
+  test('it may be switched off and on while a pool runs, in any form of the call', async () => {
+    await using pool = new Pool({ connectionString: inject('postgresUrl'), max: 1 });
+    const everyForm = async (): Promise<void> => {
+      (await pool.connect()).release();
+      await pool.query('select 1');
+      await new Promise<void>((resolve) => {
+        pool.connect((_error, _client, done) => {
+          done();
+          resolve();
+        });
+      });
+    };
+    const spansOf = async (): Promise<number> => {
+      const found = await traced('form', everyForm);
+      return found.filter(({ name }) => name === 'pg-pool.connect').length;
+    };
+    expect(await spansOf()).toBe(3);
+    instrumentation.disable();
+    expect(await spansOf()).toBe(0);
+    instrumentation.enable();
+    expect(await spansOf()).toBe(3);
   });
 
   test('a failed connect is a failed span', async () => {

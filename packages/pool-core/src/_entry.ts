@@ -33,6 +33,8 @@ export class Entry<C> {
   leaseId = 0;
   leasedAt = 0;
   label: string | undefined = undefined;
+  /** The stack that the lease was asked for from, where that was taken. */
+  site: string | undefined = undefined;
   /** When its lifetime ends (monotonic ms), jitter included; set by the lifecycle manager. */
   expiresAt: number = Number.POSITIVE_INFINITY;
   /** Set when it died or was outdated while somebody had it: it is destroyed when it comes back. */

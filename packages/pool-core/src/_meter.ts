@@ -23,17 +23,22 @@ export class Meter {
   readonly use: Histogram = new Histogram();
   readonly create: Histogram = new Histogram();
 
-  /** Running mean of the hold time, ms; undefined before the first release. */
-  holdMs: number | undefined = undefined;
   /** Running mean of the connect time, ms; undefined before the first connect. */
   connectMs: number | undefined = undefined;
 
   /** When a lease last ended (monotonic ms). */
   lastReleaseAt = 0;
 
+  // A field that may be undefined as well would make a new object of each number.
+  #holdMs = 0;
   #leased = 0;
   #leasedSince = 0;
   #leasedMs = 0;
+
+  /** Running mean of the hold time, ms; undefined before the first release. */
+  get holdMs(): number | undefined {
+    return this.releases === 0 ? undefined : this.#holdMs;
+  }
 
   /** A lease began that followed no other on its connection in the same tick. */
   leaseBegan(now: number): void {
@@ -55,11 +60,9 @@ export class Meter {
   }
 
   returned(leasedAt: number, heldMs: number): void {
-    this.releases++;
     this.lastReleaseAt = leasedAt + heldMs;
     this.use.record(heldMs);
-    const mean = this.holdMs;
-    this.holdMs = mean === undefined ? heldMs : mean + ALPHA * (heldMs - mean);
+    this.#holdMs += (this.releases++ === 0 ? 1 : ALPHA) * (heldMs - this.#holdMs);
   }
 
   connected(tookMs: number): void {

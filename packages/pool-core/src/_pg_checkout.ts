@@ -8,6 +8,7 @@ import { insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
 import { NATIVE_GRACE_MS } from './_pg_settings.ts';
 import { standInFor } from './_pg_stand_in.ts';
+import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import {
   AcquireTimeoutError,
   ConnectFailedError,
@@ -29,6 +30,10 @@ export type ConnectCallback = (
   client: pg.PoolClient | undefined,
   done: Release,
 ) => void;
+
+export type Resolve = (client: pg.PoolClient | PromiseLike<pg.PoolClient>) => void;
+/** Hears of the connection before its borrower does. */
+type Told = (entry: Entry<pg.Client>) => void;
 
 /** What lending needs of the pool. */
 export interface Lender {
@@ -64,30 +69,30 @@ export function asCallerSees(error: Error): Error {
 function lend(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
   const client = introduce(lender, entry);
   if (!lender.standsIn) {
-    (client as unknown as { release: Release }).release = releaser(lender, entry, client);
+    (client as unknown as { release: Release }).release = releaser(lender, entry);
     return client as pg.PoolClient;
   }
   (client as unknown as { release: Release }).release = releasedByLease;
-  return standInFor(client, entry.leaseId, releaser(lender, entry, client));
+  return standInFor(client, entry.leaseId, releaser(lender, entry));
 }
 
 function introduce(lender: Lender, entry: Entry<pg.Client>): pg.Client {
   const client = entry.connection as pg.Client;
   const record = recordOf(client);
-  if (record !== undefined) record.entry = entry;
+  if (record !== undefined && record.entry !== entry) record.entry = entry;
   if (lender.allowsExit) insideOf(client).ref?.();
   lender.acquired(client);
   return client;
 }
 
 /** A function of its own, so that what it closes over is no more than this: the stand-in is not. */
-function releaser(lender: Lender, entry: Entry<pg.Client>, client: pg.Client): Release {
+function releaser(lender: Lender, entry: Entry<pg.Client>): Release {
   const { leaseId } = entry;
   let released = false;
   return (error) => {
-    if (released) throw new Error(RELEASED_TWICE);
+    if (released || entry.leaseId !== leaseId) throw new Error(RELEASED_TWICE);
     released = true;
-    return giveBack(lender, entry, leaseId, client, error);
+    return giveBack(lender, entry, leaseId, error);
   };
 }
 
@@ -95,11 +100,9 @@ function giveBack(
   lender: Lender,
   entry: Entry<pg.Client>,
   leaseId: number,
-  client: pg.Client,
   error: unknown,
 ): void | Promise<void> {
-  if (entry.leaseId !== leaseId) throw new Error(RELEASED_TWICE);
-  lender.released(client, error);
+  lender.released(entry.connection as pg.Client, error);
   try {
     const returning = lender.resources.release(entry, leaseId, error);
     if (returning === undefined) lender.returned();
@@ -127,52 +130,83 @@ function callBack(
   }
 }
 
-/**
- * `connect()`: the oldest contract. A queued callback runs in the async context it came from, not in the one of
- * whoever gave the client back (pg-pool runs it in the latter, which mixes up AsyncLocalStorage and traces).
- */
-export class ConnectWaiter extends Waiter<pg.Client> {
+/** A `connect()` that waits. */
+abstract class ConnectWaiter extends Waiter<pg.Client> {
   readonly #lender: Lender;
-  readonly #callback: ConnectCallback;
-  readonly #scope: AsyncResource;
-  readonly #told: ((entry: Entry<pg.Client>) => void) | undefined;
-  #inCall = true;
-  #spared = false;
+  readonly #told: Told | undefined;
 
-  constructor(lender: Lender, callback: ConnectCallback, told?: (entry: Entry<pg.Client>) => void) {
+  constructor(lender: Lender, told: Told | undefined) {
     super();
-    this.#told = told;
     this.#lender = lender;
-    this.#callback = callback;
-    this.#scope = new AsyncResource('PG_POOL_CONNECT', { requireManualDestroy: true });
+    this.#told = told;
   }
 
   /** The acquire call is over: answers may be given in the tick they come. */
-  returned(): void {
-    this.#inCall = false;
-  }
+  returned(): void {}
 
   /** Only a stand-in can be lost: the pool itself keeps the client. */
   override granted(entry: Entry<pg.Client>): pg.PoolClient | undefined {
     this.#told?.(entry);
-    const client = lend(this.#lender, entry);
-    this.#answer(undefined, client);
-    return this.#lender.standsIn ? client : undefined;
+    const lender = this.#lender;
+    const client = lend(lender, entry);
+    this.answer(undefined, client);
+    lender.answered();
+    return lender.standsIn ? client : undefined;
   }
 
   override refused(error: Error): void {
-    if (error instanceof AcquireTimeoutError && !this.#spared && this.#lender.nearlyConnected()) {
-      this.#spared = true;
-      this.#lender.resources.acquire(this, NATIVE_GRACE_MS);
+    const lender = this.#lender;
+    // Once: with a time limit of its own, it has been spared before.
+    if (error instanceof AcquireTimeoutError && !this.ownTimeout && lender.nearlyConnected()) {
+      lender.resources.acquire(this, NATIVE_GRACE_MS);
       return;
     }
-    this.#answer(asCallerSees(error));
+    this.answer(asCallerSees(error), undefined);
+    lender.answered();
   }
 
-  #answer(error: Error | undefined, client?: pg.PoolClient): void {
+  protected abstract answer(error: Error | undefined, client: pg.PoolClient | undefined): void;
+}
+
+export type { ConnectWaiter };
+
+const SCOPE = { requireManualDestroy: true };
+
+/**
+ * `connect(callback)`: the oldest contract. A queued callback runs in the async context it came from, not in the one of
+ * whoever gave the client back (pg-pool runs it in the latter, which mixes up AsyncLocalStorage and traces).
+ */
+export class CallbackWaiter extends ConnectWaiter {
+  readonly #callback: ConnectCallback;
+  readonly #scope: AsyncResource = new AsyncResource('PG_POOL_CONNECT', SCOPE);
+  #inCall = true;
+
+  constructor(lender: Lender, callback: ConnectCallback, told: Told | undefined) {
+    super(lender, told);
+    this.#callback = callback;
+  }
+
+  override returned(): void {
+    this.#inCall = false;
+  }
+
+  protected override answer(error: Error | undefined, client: pg.PoolClient | undefined): void {
     if (this.#inCall) process.nextTick(callBack, this.#callback, error, client);
     else this.#scope.runInAsyncScope(callBack, undefined, this.#callback, error, client);
-    this.#lender.answered();
+  }
+}
+
+/** `await connect()`: who awaits goes on in its own async context. */
+export class PromiseWaiter extends ConnectWaiter {
+  readonly #resolve: Resolve;
+
+  constructor(lender: Lender, resolve: Resolve, told: Told | undefined) {
+    super(lender, told);
+    this.#resolve = resolve;
+  }
+
+  protected override answer(error: Error | undefined, client: pg.PoolClient | undefined): void {
+    this.#resolve(client ?? rejectedFromCaller(error as Error));
   }
 }
 
@@ -186,9 +220,22 @@ export function lendNextTick(
 }
 
 function lendNow(lender: Lender, entry: Entry<pg.Client>, callback: ConnectCallback): void {
+  callBack(callback, undefined, lendIdle(lender, entry));
+}
+
+/** The same for `await connect()`. */
+export function resolveNextTick(lender: Lender, entry: Entry<pg.Client>, resolve: Resolve): void {
+  process.nextTick(resolveNow, lender, entry, resolve);
+}
+
+function resolveNow(lender: Lender, entry: Entry<pg.Client>, resolve: Resolve): void {
+  resolve(lendIdle(lender, entry));
+}
+
+function lendIdle(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
   const client = lend(lender, entry);
   lender.resources.announce(entry, 0, lender.standsIn ? client : undefined);
-  callBack(callback, undefined, client);
+  return client;
 }
 
 /** A lease that tells pg-pool's events as well. */
@@ -234,7 +281,7 @@ export class LeaseWaiter extends Waiter<pg.Client> {
     lender: Lender,
     resolve: (lease: PgLease) => void,
     reject: (error: Error) => void,
-    told?: (entry: Entry<pg.Client>) => void,
+    told?: Told,
   ) {
     super();
     this.#told = told;

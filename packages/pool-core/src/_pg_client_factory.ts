@@ -37,6 +37,8 @@ export interface ClientRules extends SessionRules {
   readonly servers: Servers;
   /** Gives a client its way to a password, where the application has one. */
   readonly install: (client: pg.Client, given: Readonly<Record<string, unknown>>) => void;
+  /** A client is about to be checked. */
+  readonly checking: () => void;
 }
 
 const LOGGED: Readonly<Partial<Record<DestroyReason, string>>> = {
@@ -179,6 +181,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
   }
 
   validate(client: pg.Client): Promise<boolean> {
+    this.#rules.checking();
     return new Promise((resolve) => {
       void client.query('SELECT 1', (error: Error | undefined) => resolve(!error));
     });

@@ -27,18 +27,24 @@ export function recordOf(client: pg.Client): ClientRecord | undefined {
   return (client as unknown as { [RECORD]?: ClientRecord })[RECORD];
 }
 
-/** Attaches the record, and what `await using client = await pool.connect()` asks for. */
+/**
+ * Attaches the record, and what `await using client = await pool.connect()` asks for. By one descriptor for all clients: with a getter
+ * of its own, each would be of a shape of its own to V8, and every access to any client slow, pg's own included.
+ */
 export function keepRecord(record: ClientRecord): void {
   Object.defineProperty(record.client, RECORD, { value: record });
-  Object.defineProperty(record.client, Symbol.asyncDispose, {
-    configurable: true,
-    // Read when the scope begins, called when it ends: by then the client may be somebody else's.
-    get(this: pg.PoolClient): () => Promise<void> {
-      const { release } = this;
-      const leaseId = record.entry?.leaseId;
-      return async () => {
-        if (leaseId !== undefined && record.entry?.leaseId === leaseId) await release();
-      };
-    },
-  });
+  Object.defineProperty(record.client, Symbol.asyncDispose, GIVES_BACK);
 }
+
+const GIVES_BACK: PropertyDescriptor = {
+  configurable: true,
+  // Read when the scope begins, called when it ends: by then the client may be somebody else's.
+  get(this: pg.PoolClient): () => Promise<void> {
+    const { release } = this;
+    const record = recordOf(this as unknown as pg.Client);
+    const leaseId = record?.entry?.leaseId;
+    return async () => {
+      if (leaseId !== undefined && record?.entry?.leaseId === leaseId) await release();
+    };
+  },
+};

@@ -139,30 +139,3 @@ export function abortableQueryOnce(
     answer(error, error as Error);
   }
 }
-
-/**
- * Rejects with a stack that leads back to the application's call, as pg-pool does, and pays for it only when there is an
- * error: the outer promise follows one that is rejected a microtask later, so that the handler runs with the awaiting caller
- * on its (async) stack.
- */
-export function rejectFromCaller(
-  error: unknown,
-  resolve: (value: unknown) => void,
-  reject: (error: unknown) => void,
-): void {
-  if (!(error instanceof Error)) {
-    reject(error);
-    return;
-  }
-  let fail: (error: Error) => void = reject;
-  const failing = new Promise<never>((_, rejectFailing) => {
-    fail = rejectFailing;
-  });
-  resolve(
-    failing.catch((failure: Error) => {
-      Error.captureStackTrace(failure);
-      throw failure;
-    }),
-  );
-  queueMicrotask(() => fail(error));
-}

@@ -52,6 +52,7 @@ export interface PoolSettings {
     | 'healthCheckIntervalMs'
     | 'maxConnecting'
     | 'adaptiveCeiling'
+    | 'acquireStackEveryMs'
     | 'tuning'
   >;
 }
@@ -169,6 +170,7 @@ export function readPoolOptions(options: PoolOptions): PoolSettings {
       healthCheckIntervalMs: options.healthCheckIntervalMs,
       maxConnecting: options.maxConnecting,
       adaptiveCeiling: options.adaptiveCeiling,
+      acquireStackEveryMs: options.acquireStackEveryMs,
       tuning:
         lifetime === undefined
           ? options.tuning

@@ -32,6 +32,8 @@ export interface SilenceWatchParts {
   readonly clock: Clock;
   /** How long a statement may go without a byte before the server is asked about it. */
   readonly silenceMs: number;
+  /** Whether any connection is lent, or being checked. */
+  waits(): boolean;
   /** The connections that are lent. */
   lent(): Iterable<pg.Client>;
   /** A client of its own for the same server, not connected: the question must not queue behind what it is about. */
@@ -79,7 +81,11 @@ export class SilenceWatch {
 
   constructor(parts: SilenceWatchParts) {
     this.#parts = parts;
-    this.#arm();
+  }
+
+  /** A client was lent, or is being checked: looks until none is. */
+  watch(): void {
+    if (this.#timer === undefined && !this.#stopped) this.#arm();
   }
 
   stop(): void {
@@ -91,7 +97,12 @@ export class SilenceWatch {
   /** When this process itself stood still, the answers that came meanwhile are read first. */
   #arm(): void {
     this.#timer = deadline(this.#parts.clock, LOOK_MS, () => {
+      this.#timer = undefined;
       if (this.#stopped) return;
+      if (!this.#parts.waits()) {
+        this.#silences = new Map();
+        return;
+      }
       // A verdict may change with the address behind a name: the watch goes on, and costs nothing meanwhile.
       if (this.#parts.pooler.verdict.backendPids) this.#look();
       this.#arm();

@@ -39,6 +39,7 @@ test('F13 a new connection that is not answered is followed by the next at once,
   const watch = new SilenceWatch({
     clock,
     silenceMs: 1_500,
+    waits: () => true,
     lent: () => (lost.length === 0 ? [silent] : []),
     newClient: clients.newClient,
     sameServer: () => true,
@@ -51,6 +52,7 @@ test('F13 a new connection that is not answered is followed by the next at once,
       unreachable++;
     },
   });
+  watch.watch();
   // Seen waiting at the first look (250 ms), silent for 1.5 s at the one of 1,750 ms.
   await clock.advance(1_750);
   expect(clients.made).toBe(1);

@@ -113,6 +113,7 @@ export class Rig {
       connectTimeoutMs: 500,
       resetTimeoutMs: 300,
       closeTimeoutMs: 300,
+      acquireStackEveryMs: Number.POSITIVE_INFINITY,
       maxUses: Number.POSITIVE_INFINITY,
       ...options.parts,
       clock,

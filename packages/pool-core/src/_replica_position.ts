@@ -13,7 +13,7 @@ const FIRST_WAIT_MS = 2;
 const LONGEST_WAIT_MS = 50;
 
 /** "16/B374D848" as a number. @throws InvalidOptionError */
-export function readLsn(lsn: string): bigint {
+function readLsn(lsn: string): bigint {
   const [, high, low] = /^([0-9a-f]{1,8})\/([0-9a-f]{1,8})$/i.exec(lsn) ?? [];
   if (high === undefined || low === undefined) {
     throw new InvalidOptionError(

@@ -6,7 +6,7 @@
 import { SoonestTimer } from './_deadline.ts';
 import { DeadlineHeap } from './_deadline_heap.ts';
 import type { Clock } from './clock.ts';
-import type { Waiter } from './waiter.ts';
+import { NOWHERE, type Waiter } from './waiter.ts';
 
 /** `Waiter.place` of one that gives up after all who came before it; most do, as most have the same timeout. */
 const IN_ORDER = -1;
@@ -50,12 +50,11 @@ export class WaitingRoom<C> {
   add(waiter: Waiter<C>, now: number): void {
     const tail = this.#tail;
     waiter.before = tail;
-    waiter.queued = true;
     if (tail === undefined) this.#head = waiter;
     else tail.after = waiter;
     this.#tail = waiter;
     this.#length++;
-    if (waiter.timeoutMs === Number.POSITIVE_INFINITY) {
+    if (waiter.timeoutMs < 0) {
       waiter.place = NEVER;
       return;
     }
@@ -82,7 +81,7 @@ export class WaitingRoom<C> {
     else after.before = before;
     waiter.before = undefined;
     waiter.after = undefined;
-    waiter.queued = false;
+    waiter.place = NOWHERE;
     this.#length--;
   }
 

@@ -236,6 +236,8 @@ export interface ConnectionInfo {
   readonly leaseId?: number;
   readonly heldMs?: number;
   readonly label?: string;
+  /** The stack that the lease was asked for from, one frame per line; taken of some acquires only. */
+  readonly acquiredFrom?: string;
 }
 
 /** A pool that can be watched. */

@@ -126,6 +126,7 @@ export class DynamicConnectionPoolManager<C>
       connectTimeoutMs: settings.connectTimeoutMs,
       resetTimeoutMs: settings.resetTimeoutMs,
       closeTimeoutMs: settings.closeTimeoutMs,
+      acquireStackEveryMs: settings.acquireStackEveryMs,
       maxUses: settings.maxUses,
     });
     this.#decisions = new Decisions(tuning.eventsKept, clock, this.pool.observers);
@@ -186,7 +187,7 @@ export class DynamicConnectionPoolManager<C>
       if (pool.observers.hearAcquiring) {
         leaseId = pool.beginAcquire(options?.label, entryPoint);
       }
-      const entry = pool.tryAcquire(options?.label, leaseId);
+      const entry = pool.tryAcquire(options?.label, leaseId, entryPoint);
       if (entry !== undefined) {
         const lease = new Lease(pool, entry);
         if (pool.observers.hearsLeases) pool.announce(entry, 0, lease);
@@ -200,7 +201,7 @@ export class DynamicConnectionPoolManager<C>
       const waiter = new LeaseWaiter(this.pool, resolve, reject, signal);
       waiter.label = options?.label;
       waiter.leaseId = leaseId;
-      this.pool.acquire(waiter, options?.timeoutMs);
+      this.pool.acquire(waiter, options?.timeoutMs, entryPoint);
     });
   }
 
@@ -645,7 +646,7 @@ export class DynamicConnectionPoolManager<C>
 }
 
 function infoOf(entry: Entry<unknown>, now: number): ConnectionInfo {
-  const { id, state, uses, createdAt, idleSince, leaseId, leasedAt, label } = entry;
+  const { id, state, uses, createdAt, idleSince, leaseId, leasedAt, label, site } = entry;
   return {
     id,
     // Only the open ones are listed.
@@ -655,6 +656,7 @@ function infoOf(entry: Entry<unknown>, now: number): ConnectionInfo {
     ...(state === 'idle' ? { idleMs: now - idleSince } : {}),
     ...(leaseId === 0 ? {} : { leaseId, heldMs: now - leasedAt }),
     ...(label === undefined ? {} : { label }),
+    ...(site === undefined ? {} : { acquiredFrom: site }),
   };
 }
 
@@ -665,7 +667,12 @@ function longestHeldOf(entries: Iterable<Entry<unknown>>, now: number): LongestH
     if (longest === undefined || entry.leasedAt < longest.leasedAt) longest = entry;
   }
   if (longest === undefined) return undefined;
-  const { leaseId, id: connectionId, leasedAt, label } = longest;
-  const held = { leaseId, connectionId, heldMs: now - leasedAt };
-  return label === undefined ? held : { ...held, label };
+  const { leaseId, id: connectionId, leasedAt, label, site } = longest;
+  return {
+    leaseId,
+    connectionId,
+    heldMs: now - leasedAt,
+    ...(label === undefined ? {} : { label }),
+    ...(site === undefined ? {} : { acquiredFrom: site }),
+  };
 }

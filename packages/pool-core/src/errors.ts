@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { placeOf } from './_acquire_sites.ts';
 import type { ConnectionState, PoolState } from './contract.ts';
 
 /** The base of all errors of this package. */
@@ -41,6 +42,8 @@ export interface LongestHeld {
   readonly connectionId: number;
   readonly heldMs: number;
   readonly label?: string;
+  /** The stack that it was asked for from, one frame per line; taken of some acquires only, see `acquireStackEveryMs`. */
+  readonly acquiredFrom?: string;
 }
 
 /** An acquire reached its deadline. `cause` is the last connect error, where there was one. */
@@ -65,14 +68,16 @@ export class AcquireTimeoutError extends PoolError {
     lastConnectError?: unknown,
   ) {
     const { situation } = fields;
-    const down =
-      situation.state === 'down' ||
-      situation.state === 'suspect' ||
-      (situation.leased === 0 && lastConnectError !== undefined);
+    const failing = situation.state === 'down' || situation.state === 'suspect';
+    const failed = lastConnectError !== undefined;
+    const opening = situation.connecting > 0;
+    const down = failing || (situation.leased === 0 && (failed || opening));
+    let why = 'all connections are in use';
+    if (down) why = failing || failed ? 'the server cannot be reached' : 'none was opened in time';
     super(
       'ERR_POOL_ACQUIRE_TIMEOUT',
       `No connection after ${round(fields.waitedMs)} ms (${fields.deadline} ${fields.timeoutMs}): ` +
-        `${down ? 'the server cannot be reached' : 'all connections are in use'}. ${describeSituation(situation, lastConnectError)}`,
+        `${why}. ${describeSituation(situation, lastConnectError)}`,
       lastConnectError === undefined ? undefined : { cause: lastConnectError },
     );
     this.waitedMs = fields.waitedMs;
@@ -228,8 +233,11 @@ export function describeSituation(situation: PoolSituation, lastConnectError: un
   ];
   const held = situation.longestHeld;
   if (held !== undefined) {
+    const named = held.label === undefined ? '' : ` "${held.label}"`;
+    const place = held.acquiredFrom === undefined ? undefined : placeOf(held.acquiredFrom);
+    const from = place === undefined ? '' : `, acquired at ${place}`;
     parts.push(
-      `; lease ${held.leaseId}${held.label === undefined ? '' : ` "${held.label}"`} has been out longest, ${round(held.heldMs)} ms`,
+      `; lease ${held.leaseId}${named} has been out longest, ${round(held.heldMs)} ms${from}`,
     );
   }
   if (situation.downForMs !== undefined) {

@@ -46,6 +46,23 @@ describe('asking for a connection', () => {
     expect(pool.idleCount).toBe(1);
   });
 
+  test.each(['connect', 'query', 'getConnection', 'withConnection', 'transaction'] as const)(
+    'F60 a timeout says from where %s() took the connection that is held longest',
+    async (way) => {
+      make({ connectionTimeoutMillis: 40, acquireStackEveryMs: 0 });
+      // A first use: an idle connection and a new one are handed out on different ways.
+      await (await pool.getConnection({ timeoutMs: 20_000 })).release();
+      const held = holdBy(pool, way);
+      const error = await caught(pool.connect());
+      const { longestHeld } = (error as unknown as AcquireTimeoutError).situation;
+      expect(longestHeld?.acquiredFrom).toMatch(/^\s+at holdBy .*pg_acquire_test/);
+      expect(error.message).toMatch(/acquired at .*pg_acquire_test\.ts:\d+:\d+/);
+      expect(pool.connections()[0]?.acquiredFrom).toBe(longestHeld?.acquiredFrom);
+      await held;
+      expect(pool.connections()[0]?.acquiredFrom).toBeUndefined();
+    },
+  );
+
   test('F60 a timeout says how full the pool is, who holds longest, and which limit passed', async () => {
     make({ name: 'orders', connectionTimeoutMillis: 40 });
     const lease = await pool.getConnection({ label: 'monthly report', timeoutMs: 5_000 });
@@ -189,3 +206,33 @@ describe('asking for a connection', () => {
     await until('the evicted are closed', () => pool.metrics().totalConnections === 1);
   });
 });
+
+/** Holds the pool's connection for a while. */
+async function holdBy(
+  pool: Pool,
+  way: 'connect' | 'query' | 'getConnection' | 'withConnection' | 'transaction',
+): Promise<void> {
+  const working = 'select pg_sleep(0.2)';
+  switch (way) {
+    case 'query':
+      await pool.query(working);
+      return;
+    case 'withConnection':
+      await pool.withConnection((client) => client.query(working));
+      return;
+    case 'transaction':
+      await pool.transaction((client) => client.query(working));
+      return;
+    case 'connect': {
+      const client = await pool.connect();
+      await client.query(working);
+      client.release();
+      return;
+    }
+    case 'getConnection': {
+      const lease = await pool.getConnection();
+      await lease.connection.query(working);
+      await lease.release();
+    }
+  }
+}

@@ -114,6 +114,12 @@ export interface PoolOptions extends pg.PoolConfig {
   maxConnecting?: number | undefined;
   /** Whether the pool stays below the size above which more connections buy no throughput. @default true */
   adaptiveCeiling?: boolean | undefined;
+  /**
+   * At most one acquire in so many ms has its stack kept, so that AcquireTimeoutError and `connections()` can say from where a
+   * connection was taken; 0: all of them, Infinity: none. See the manager's option.
+   * @default 20
+   */
+  acquireStackEveryMs?: number | undefined;
   /** Constants of the manager's policies, see there. */
   tuning?: Partial<Tuning> | undefined;
 

@@ -11,34 +11,34 @@ import { requestCancel } from './_pg_cancel.ts';
 import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
 import {
   asCallerSees,
+  CallbackWaiter,
   type ConnectCallback,
-  ConnectWaiter,
+  type ConnectWaiter,
   LeaseWaiter,
   type Lender,
   lendNextTick,
   PgLease,
+  PromiseWaiter,
+  type Resolve,
+  resolveNextTick,
 } from './_pg_checkout.ts';
 import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
 import { Credentials } from './_pg_credentials.ts';
+import { isPgPoolsOwn } from './_pg_front_door.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import type { Lanes } from './_pg_lanes.ts';
 import { type Following, NestingWatch } from './_pg_nesting.ts';
 import { oneShots } from './_pg_one_shots.ts';
 import { PoolerDetector } from './_pg_pooler_detector.ts';
-import {
-  abortableQueryOnce,
-  type QueryCallback,
-  type QueryRules,
-  queryOnce,
-  rejectFromCaller,
-} from './_pg_query.ts';
+import { abortableQueryOnce, type QueryCallback, type QueryRules, queryOnce } from './_pg_query.ts';
 import { Servers, sameServer } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
+import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { reachPosition, writePositionOf } from './_replica_position.ts';
 import { systemClock } from './clock.ts';
 import type {
@@ -227,6 +227,7 @@ export class Pool
       learnCapacity: (read) => this.manager.learnCapacity(read),
       servers: this.#servers,
       install: (client, changes) => credentials?.install(client, changes),
+      checking: () => this.#silence?.watch(),
     });
     this.manager = new DynamicConnectionPoolManager(
       managerOptions(settings, this.#factory, isNative(this.#inside.Client)),
@@ -234,7 +235,8 @@ export class Pool
     this.#resources = this.manager.pool;
     this.#servers.attach(this.#resources);
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
-    this.#silence = this.#watchSilence(settings.silenceTimeoutMs);
+    const silence = this.#watchSilence(settings.silenceTimeoutMs);
+    this.#silence = silence;
     const { exactIdle, idleTimeoutMs } = settings;
     this.#idle =
       exactIdle && idleTimeoutMs < Number.POSITIVE_INFINITY
@@ -246,7 +248,10 @@ export class Pool
       resources: this.#resources,
       allowsExit: this.options.allowExitOnIdle,
       standsIn: settings.leases,
-      acquired: (client) => void this.emit('acquire', client as pg.PoolClient),
+      acquired: (client) => {
+        silence?.watch();
+        this.emit('acquire', client as pg.PoolClient);
+      },
       released: (client, error) => {
         if (RELEASE.hasSubscribers) RELEASE.publish({ client, error });
         this.emit('release', error as Error, client as pg.PoolClient);
@@ -277,8 +282,8 @@ export class Pool
     return new SilenceWatch({
       clock: resources.clock,
       silenceMs,
+      waits: () => resources.leased > 0 || resources.probing > 0,
       *lent() {
-        if (resources.leased === 0 && resources.probing === 0) return;
         for (const { state, connection } of resources.entries()) {
           // A health check waits for an answer as well.
           if ((state === 'leased' || state === 'probing') && connection !== undefined) {
@@ -346,8 +351,13 @@ export class Pool
     ) => void,
   ): void;
   override connect(callback?: unknown): unknown {
+    const traced = isConnectTraced();
+    if (!traced && !this.ending && isPgPoolsOwn(super.connect)) {
+      // Nobody watches pg-pool's way in, and it would come to the same.
+      if (callback) return this.#ask(callback as ConnectCallback);
+      return new this.#inside.Promise<pg.PoolClient>((resolve) => this.#ask(undefined, resolve));
+    }
     const enter = (reply?: unknown): unknown => {
-      // Tracers patch pg-pool's connect: it stays the way in, and comes back to newClient() below.
       this.#atFrontDoor = true;
       try {
         return super.connect(reply as never);
@@ -355,8 +365,7 @@ export class Pool
         this.#atFrontDoor = false;
       }
     };
-    if (!isConnectTraced()) return enter(callback);
-    return traceConnect(this, callback as never, enter as never);
+    return traced ? traceConnect(this, callback as never, enter as never) : enter(callback);
   }
 
   /** pg-pool's: never, so that it asks for a client instead of queueing. */
@@ -367,20 +376,33 @@ export class Pool
   /** pg-pool's way to get a client for a caller. */
   newClient(item: PendingItem): void {
     this.#atFrontDoor = false;
+    this.#ask(item.callback);
+  }
+
+  #ask(callback: ConnectCallback): void;
+  #ask(callback: undefined, resolve: Resolve): void;
+  #ask(callback: ConnectCallback | undefined, resolve?: Resolve): void {
     const resources = this.#resources;
+    const lender = this.#lender;
     const queueing = this.#queueing;
     this.#queueing = undefined;
     const nesting = this.#nesting?.begin();
-    const leaseId = this.#begin(undefined, this.#entryPoint ?? this.connect);
-    const entry = resources.tryAcquire(undefined, leaseId);
+    const entryPoint = this.#entryPoint ?? this.connect;
+    const leaseId = this.#begin(undefined, entryPoint);
+    const entry = resources.tryAcquire(undefined, leaseId, entryPoint);
     if (entry !== undefined) {
       nesting?.granted(entry);
-      lendNextTick(this.#lender, entry, item.callback);
+      if (callback === undefined) resolveNextTick(lender, entry, resolve as Resolve);
+      else lendNextTick(lender, entry, callback);
       return;
     }
-    const waiter = new ConnectWaiter(this.#lender, item.callback, nesting?.granted);
+    const told = nesting?.granted;
+    const waiter =
+      callback === undefined
+        ? new PromiseWaiter(lender, resolve as Resolve, told)
+        : new CallbackWaiter(lender, callback, told);
     waiter.leaseId = leaseId;
-    resources.acquire(waiter);
+    resources.acquire(waiter, undefined, entryPoint);
     if (waiter.queued) this.#lanes?.makeRoom();
     waiter.returned();
     if (waiter.queued) {
@@ -487,7 +509,7 @@ export class Pool
         return;
       }
       const leaseId = this.#begin(label, entryPoint);
-      const entry = resources.tryAcquire(label, leaseId);
+      const entry = resources.tryAcquire(label, leaseId, entryPoint);
       if (entry !== undefined) {
         following?.granted(entry);
         const lease = new PgLease(this.#lender, entry);
@@ -498,7 +520,7 @@ export class Pool
       const waiter = new LeaseWaiter(this.#lender, resolve, reject, following?.granted);
       waiter.label = label;
       waiter.leaseId = leaseId;
-      resources.acquire(waiter, timeoutMs);
+      resources.acquire(waiter, timeoutMs, entryPoint);
       if (waiter.queued) this.#lanes?.makeRoom();
       if (!waiter.queued) return;
       following?.queued(waiter);
@@ -739,11 +761,10 @@ export class Pool
       this.#query(text, given, AsyncResource.bind(reply, 'PG_POOL_QUERY'));
       return undefined;
     }
-    return new this.#inside.Promise<unknown>((resolve, reject) => {
-      this.#query(text, given, (error, result) => {
-        if (error) rejectFromCaller(error, resolve, reject);
-        else resolve(result);
-      });
+    return new this.#inside.Promise<unknown>((resolve) => {
+      this.#query(text, given, (error, result) =>
+        resolve(error ? rejectedFromCaller(error) : result),
+      );
     });
   }
 

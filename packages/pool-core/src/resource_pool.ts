@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { AcquireSites } from './_acquire_sites.ts';
 import { Closer } from './_closer.ts';
 import { SoonestTimer } from './_deadline.ts';
 import { Entry } from './_entry.ts';
@@ -39,6 +40,8 @@ export interface ResourcePoolParts<C> {
   readonly connectTimeoutMs: number;
   readonly resetTimeoutMs: number;
   readonly closeTimeoutMs: number;
+  /** Between two acquires whose stack is taken; Infinity for never. */
+  readonly acquireStackEveryMs: number;
   /** Infinity for none. */
   readonly maxUses: number;
 }
@@ -60,8 +63,11 @@ const WATCHDOG_MS = 250;
 export class ResourcePool<C> {
   readonly name: string;
   readonly clock: Clock;
+  /** For acquires and releases. */
+  readonly #coarseNow: () => number;
   readonly meter: Meter = new Meter();
   readonly observers: Observers;
+  readonly #sites: AcquireSites;
   readonly #parts: ResourcePoolParts<C>;
   readonly #factory: ConnectionFactory<C>;
   readonly #governor: Governor<C>;
@@ -97,8 +103,10 @@ export class ResourcePool<C> {
     const { name, factory, clock, governor } = parts;
     this.name = name;
     this.clock = clock;
+    this.#coarseNow = clock.coarseNow?.bind(clock) ?? (() => clock.now());
     this.observers = new Observers(name);
     this.#parts = parts;
+    this.#sites = new AcquireSites(parts.acquireStackEveryMs);
     this.#factory = factory;
     this.#governor = governor;
     this.#limit = parts.limit;
@@ -188,16 +196,22 @@ export class ResourcePool<C> {
    * Takes an idle connection, if there is one that nobody waits for, without a waiter. The caller must tell observers:
    * {@link announce}. Connects nothing.
    *
+   * @param entryPoint the public function that was called, where its caller's stack may be taken.
    * @throws PoolClosedError
    */
-  tryAcquire(label?: string, leaseId?: number): Entry<C> | undefined {
+  tryAcquire(
+    label?: string,
+    leaseId?: number,
+    entryPoint?: (...args: never[]) => unknown,
+  ): Entry<C> | undefined {
     if (this.#ending !== undefined) throw this.#closedError();
     if (!this.#mayTakeIdle()) return undefined;
-    const now = this.clock.now();
+    const now = this.#coarseNow();
     const entry = this.#takeIdle();
     if (entry !== undefined) {
       this.#leaveIdle(now);
       this.#lease(entry, now, 0, label, leaseId);
+      if (entryPoint !== undefined) entry.site = this.#sites.take(now, entryPoint);
     }
     return entry;
   }
@@ -232,14 +246,17 @@ export class ResourcePool<C> {
   /**
    * Answers the waiter: at once where a connection is idle (or can be made synchronously), else when one comes back or
    * is opened. A connect that this acquire calls for has begun when the call returns.
+   *
+   * @param entryPoint the public function that was called, where its caller's stack may be taken.
    */
-  acquire(waiter: Waiter<C>, timeoutMs?: number): void {
+  acquire(waiter: Waiter<C>, timeoutMs?: number, entryPoint?: (...args: never[]) => unknown): void {
     if (this.#ending !== undefined) {
       this.#reject(waiter, this.#closedError(), 0);
       return;
     }
-    const now = this.clock.now();
+    const now = this.#coarseNow();
     waiter.since = now;
+    if (entryPoint !== undefined) waiter.site = this.#sites.take(now, entryPoint);
     if (this.#mayTakeIdle()) {
       const entry = this.#takeIdle();
       if (entry !== undefined) {
@@ -253,7 +270,8 @@ export class ResourcePool<C> {
       return;
     }
     waiter.ownTimeout = timeoutMs !== undefined;
-    waiter.timeoutMs = timeoutMs ?? this.#parts.acquireTimeoutMs;
+    const limitMs = timeoutMs ?? this.#parts.acquireTimeoutMs;
+    waiter.timeoutMs = limitMs === Number.POSITIVE_INFINITY ? -1 : limitMs;
     this.#waiters.add(waiter, now);
     this.#pulse(now);
   }
@@ -292,7 +310,7 @@ export class ResourcePool<C> {
     if (entry.leaseId !== leaseId || leaseId === 0) {
       throw new LeaseReleasedError(leaseId, 'release the connection');
     }
-    const now = this.clock.now();
+    const now = this.#coarseNow();
     this.#endLease(entry, now);
     const reason =
       error === undefined || error === null || error === false
@@ -545,6 +563,7 @@ export class ResourcePool<C> {
   #grant(entry: Entry<C>, waiter: Waiter<C>, now: number): void {
     const waitedMs = now - waiter.since;
     this.#lease(entry, now, waitedMs, waiter.label, waiter.leaseId);
+    entry.site = waiter.site;
     const lease = waiter.granted(entry, waitedMs);
     if (this.observers.hearsLeases) this.announce(entry, waitedMs, lease ?? undefined);
   }
@@ -608,6 +627,7 @@ export class ResourcePool<C> {
     const error = this.#governor.timedOut(waiter, now);
     this.#waiters.remove(waiter);
     this.meter.acquireTimeouts++;
+    this.#sites.alert(now);
     this.#tellRejected(error, now - waiter.since, waiter.leaseId);
     waiter.refused(error);
   }
@@ -619,6 +639,7 @@ export class ResourcePool<C> {
     const heldMs = now - leasedAt;
     entry.leaseId = 0;
     entry.label = undefined;
+    entry.site = undefined;
     entry.uses++;
     this.meter.returned(leasedAt, heldMs);
     if (this.observers.hearsLeases) {

@@ -5,6 +5,9 @@
  */
 import type { Entry } from './_entry.ts';
 
+/** {@link Waiter.place} of one that stands in no queue. */
+export const NOWHERE = -3;
+
 /**
  * A waiter is its own queue node: subclass it, put what is needed to answer the caller into fields, hand it to
  * {@link ResourcePool.acquire}. Neither method may throw. Both are called synchronously, exactly one of them, once; who
@@ -15,24 +18,32 @@ import type { Entry } from './_entry.ts';
 export abstract class Waiter<C> {
   /** What the caller named this acquire. */
   label: string | undefined = undefined;
+  /** The stack it was asked for from, where that was taken. */
+  site: string | undefined = undefined;
   /** When it was queued (monotonic ms). */
   since = 0;
-  /** How long it waits at most, ms. */
-  timeoutMs = 0;
+  /** How long it waits at most, ms; negative: for as long as it takes. */
+  timeoutMs = -1;
   /** Whether the caller named {@link timeoutMs}, rather than the pool's options. */
   ownTimeout = false;
   /** The lease's id, where it was allotted beforehand by `ResourcePool.beginAcquire()`; else 0. */
   leaseId = 0;
-  /** Whether it stands in a pool's queue. */
-  queued = false;
 
   // Only WaitingRoom touches these.
   before: Waiter<C> | undefined = undefined;
   after: Waiter<C> | undefined = undefined;
   /** Its place in the heap of odd deadlines; see WaitingRoom for the negative ones. */
-  place = -1;
+  place: number = NOWHERE;
 
-  /** When it gives up (monotonic ms). Not a field: a number with a fraction would be one more object per waiter. */
+  // Ten thousand of these may wait, and the garbage collector copies each of them twice: no field that can be told from another,
+  // and no number with a fraction (or Infinity), which is an object of its own, where there need not be one.
+
+  /** Whether it stands in a pool's queue. */
+  get queued(): boolean {
+    return this.place !== NOWHERE;
+  }
+
+  /** When it gives up (monotonic ms), where it does. */
   get deadline(): number {
     return this.since + this.timeoutMs;
   }
