@@ -2,7 +2,7 @@
  * One query on its way through a lane, and the lists such queries stand in.
  */
 import type { AsyncResource } from 'node:async_hooks';
-import type { LearnedStatement } from './_lane_statements.ts';
+import type { LearnedStatement } from './_learned_statement.ts';
 import type { Lane } from './_pg_lane.ts';
 import type { QueryCallback } from './_pg_query.ts';
 
@@ -33,6 +33,8 @@ export class LaneQuery {
   aborted: { readonly reason: unknown } | undefined;
   queuedAt = 0;
   sentAt = 0;
+  /** Whether it is a slow statement that is tried on a lane: nothing is sent behind it. */
+  readonly isTrial: boolean;
   /** What it was taken for in work, as it was sent, ms. */
   workMs = 0;
   /** Looks at which it was the lane's head. */
@@ -61,6 +63,7 @@ export class LaneQuery {
     this.statement = statement;
     this.reply = reply;
     this.mayBeNamed = mayBeNamed;
+    this.isTrial = statement.slow;
   }
 
   /** Answers the caller, the first time. What his callback throws is his own uncaught exception, and nobody else's. */

@@ -1,43 +1,11 @@
 /**
  * What is known of the statements that were asked for: whether they may share a lane, and how long they take.
  */
+
+import { LearnedStatement } from './_learned_statement.ts';
 import { type Examined, examine } from './_pg_lane_eligibility_policy.ts';
 import { RecentMap } from './_recent_map.ts';
-import { isSlow, nextMean, nextSlowShare, type SlowTuning } from './_slow_statement_policy.ts';
-
-/** Executions that the quickest one is taken of, and of as many before them. */
-const LEAST_OF = 16;
-
-/** One statement, whatever its literals. */
-export class LearnedStatement {
-  readonly text: string;
-  runs = 0;
-  meanMs = 0;
-  slowShare = 0;
-  slow = false;
-  #leastMs: number = Number.POSITIVE_INFINITY;
-  #leastBefore: number = Number.POSITIVE_INFINITY;
-
-  /** @param text normalised. */
-  constructor(text: string) {
-    this.text = text;
-  }
-
-  get leastMs(): number {
-    return Math.min(this.#leastMs, this.#leastBefore);
-  }
-
-  /** One more execution took `ms`, without what it waited for others. */
-  ran(ms: number, typicalMs: number, tuning: SlowTuning): void {
-    this.slowShare = nextSlowShare(this, ms, tuning);
-    this.meanMs = nextMean(this, ms);
-    if (this.runs++ % LEAST_OF === 0) {
-      this.#leastBefore = this.#leastMs;
-      this.#leastMs = ms;
-    } else if (ms < this.#leastMs) this.#leastMs = ms;
-    this.slow = isSlow(this, typicalMs, this.slow, tuning);
-  }
-}
+import type { SlowTuning } from './_slow_statement_policy.ts';
 
 /** What is known of one text. */
 export interface KnownText {
@@ -63,12 +31,12 @@ export class LaneStatements {
   /** An execution on a lane took `ms` by itself. */
   ranShared(learned: LearnedStatement, ms: number, tuning: SlowTuning): void {
     this.#typicalMs += (ms - this.#typicalMs) / TYPICAL_OF;
-    learned.ran(ms, this.#typicalMs, tuning);
+    learned.ranShared(ms, this.#typicalMs, tuning);
   }
 
   /** An execution on a connection of its own took `ms`. */
   ranAlone(learned: LearnedStatement, ms: number, tuning: SlowTuning): void {
-    learned.ran(ms, this.#typicalMs, tuning);
+    learned.ranAlone(ms, this.#typicalMs, tuning);
   }
 
   of(text: string): KnownText {

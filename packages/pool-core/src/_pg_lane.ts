@@ -119,6 +119,7 @@ export class Lane implements LaneView {
 
   get open(): boolean {
     if (this.heldUp || this.cancelling || this.retiring !== undefined) return false;
+    if (this.flight.tail?.isTrial === true) return false;
     return this.outlived === undefined && !this.#isChoked;
   }
 

@@ -61,6 +61,9 @@ const MAX_RETRIES = 3;
 /** A lane past its lifetime serves at least this long, as the pool may keep its connection a little longer. */
 const LEAST_SERVICE_MS = 1_000;
 
+/** Without a query on lanes for so long, there are none that a slow one could hold up, ms. */
+const QUIET_MS = 50;
+
 const QUERY_CANCELED = '57014';
 /** The server ends the session: by an operator, in a crash, as it shuts down, as it was idle. */
 const SESSION_ENDS = /^57P0[1-5]$/;
@@ -116,6 +119,8 @@ export class Lanes implements LaneHost {
   #asking = false;
   #timer: Timer | undefined;
   #inFlight = 0;
+  /** When a query was last sent (monotonic ms). */
+  #placedAt: number = Number.NEGATIVE_INFINITY;
   /** The most in flight since the last look. */
   #peak = 0;
   /** The same in work, ms. */
@@ -185,7 +190,8 @@ export class Lanes implements LaneHost {
     const sql = config === undefined ? given : config.text;
     if (typeof sql !== 'string') return this.#leave();
     const { learned, preparable } = this.statements.of(sql);
-    if (learned === undefined || learned.slow) return this.#leave();
+    if (learned === undefined) return this.#leave();
+    if (learned.slow && !(learned.isDue && this.#canTry)) return this.#leave();
     const signal = config?.signal;
     if (signal?.aborted) return false;
     const mayBeNamed = preparable && this.names !== undefined && config?.name === undefined;
@@ -205,6 +211,13 @@ export class Lanes implements LaneHost {
     if (this.#refused?.generation === this.resources.generation) return true;
     this.#refused = undefined;
     return false;
+  }
+
+  /** Whether a slow statement on a lane would be in nobody's way. */
+  get #canTry(): boolean {
+    if (this.#queue.length > 0) return false;
+    if (this.#inFlight === 0 && this.resources.clock.now() - this.#placedAt > QUIET_MS) return true;
+    return this.#lanes.filter(({ open }) => open).length > 1;
   }
 
   #leave(): false {
@@ -272,6 +285,7 @@ export class Lanes implements LaneHost {
 
   #place(lane: Lane, query: LaneQuery, now: number): void {
     if (++this.#inFlight > this.#peak) this.#peak = this.#inFlight;
+    this.#placedAt = now;
     lane.place(query, now);
     this.#workMs += query.workMs;
     if (this.#workMs > this.#peakMs) this.#peakMs = this.#workMs;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { LearnedStatement } from './_lane_statements.ts';
 import { LaneStatements } from './_lane_statements.ts';
+import type { LearnedStatement } from './_learned_statement.ts';
 
 const tuning = { slowMeanMs: 5, slowP95Ms: 20 };
 
@@ -9,7 +9,7 @@ function statement(): LearnedStatement {
 }
 
 function run(learned: LearnedStatement, times: readonly number[]): boolean {
-  for (const ms of times) learned.ran(ms, 0.2, tuning);
+  for (const ms of times) learned.ranAlone(ms, 0.2, tuning);
   return learned.slow;
 }
 
@@ -46,16 +46,42 @@ describe('a statement', () => {
 
   it('is not slow because all are, on a server that is short of CPU', () => {
     const learned = statement();
-    for (let i = 0; i < 200; i++) learned.ran(i % 8 === 0 ? 0.4 : 9, 8, tuning);
+    for (let i = 0; i < 200; i++) learned.ranAlone(i % 8 === 0 ? 0.4 : 9, 8, tuning);
     expect(learned.slow).toBe(false);
     // Among fast ones, the same times are slow.
-    for (let i = 0; i < 200; i++) learned.ran(i % 8 === 0 ? 0.4 : 9, 0.2, tuning);
+    for (let i = 0; i < 200; i++) learned.ranAlone(i % 8 === 0 ? 0.4 : 9, 0.2, tuning);
     expect(learned.slow).toBe(true);
   });
 
   it('is slow where all are, when even its quickest executions are', () => {
     const learned = statement();
-    for (let i = 0; i < 50; i++) learned.ran(50, 50, tuning);
+    for (let i = 0; i < 50; i++) learned.ranAlone(50, 50, tuning);
+    expect(learned.slow).toBe(true);
+  });
+
+  it('that looks slow in a busy process is tried on a lane, and shares again', () => {
+    const learned = statement();
+    run(learned, many(9, 15));
+    expect(learned.isDue).toBe(false);
+    run(learned, many(9, 3));
+    expect(learned.isDue).toBe(true);
+    for (let i = 0; i < 6; i++) {
+      expect(learned.slow).toBe(true);
+      learned.ranShared(0.2, 0.2, tuning);
+    }
+    expect(learned.slow).toBe(false);
+  });
+
+  it('that is slow on a lane as well is tried less and less often', () => {
+    const learned = statement();
+    const tries: number[] = [];
+    for (let i = 0; i < 4_000; i++) {
+      if (learned.isDue) {
+        tries.push(i);
+        learned.ranShared(50, 0.2, tuning);
+      } else learned.ranAlone(50, 0.2, tuning);
+    }
+    expect(tries.length).toBeLessThan(10);
     expect(learned.slow).toBe(true);
   });
 
@@ -68,7 +94,7 @@ describe('a statement', () => {
 
 it('executions with other literals count for the same statement; memory is bounded', () => {
   const statements = new LaneStatements();
-  statements.of('select pg_sleep(1)').learned?.ran(1_000, 0.2, tuning);
+  statements.of('select pg_sleep(1)').learned?.ranAlone(1_000, 0.2, tuning);
   expect(statements.of('select  pg_sleep(0.5)').learned?.slow).toBe(true);
   for (let i = 0; i < 5_000; i++) statements.of(`select ${i} as c${i}`);
   expect(statements.slow().length).toBeLessThanOrEqual(1);

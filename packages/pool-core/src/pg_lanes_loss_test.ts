@@ -137,10 +137,10 @@ test('a statement that was seen to be slow gets connections of its own, until it
   await Promise.all([work(0.05), work(0.05)]);
   expect(lanes()).toMatchObject({ shared: 1, exclusive: 2 });
   for (let i = 0; i < 200 && lanes().slowStatements.length > 0; i++) await work(0);
-  const { exclusive } = lanes();
+  const { exclusive, shared } = lanes();
   expect(exclusive).toBeLessThan(200);
   await work(0);
-  expect(lanes()).toMatchObject({ shared: 2, exclusive });
+  expect(lanes()).toMatchObject({ shared: shared + 1, exclusive });
 });
 
 test('a long way to the server makes no statement slow', async () => {
