@@ -18,8 +18,8 @@ export interface KnownText {
 const KEPT_LENGTH = 4_096;
 const TEXTS = 2_000;
 const STATEMENTS = 1_000;
-/** Executions that count in what statements take at present. */
-const TYPICAL_OF = 64;
+/** Executions that count in what statements take at present: more than of one statement, as there are several. */
+const TYPICAL_OF = 128;
 
 /** A look-up in a Map per query; memory is bounded whatever texts come. */
 export class LaneStatements {

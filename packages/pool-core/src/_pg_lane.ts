@@ -218,9 +218,7 @@ export class Lane implements LaneView {
     if (wasHead && !this.isLost) {
       const took = now - query.sentAt;
       if (took < this.roundTripMs) this.roundTripMs = took;
-      // A query seen at two looks was still out after the loop had polled; else this process may have been what was slow.
-      const seenMs = Math.max(1, query.sightings) * LOOK_MS;
-      const ownMs = Math.max(0, Math.min(seenMs, this.#ownMs(query, now)));
+      const ownMs = this.#ownMs(query, now);
       this.#answeredAt = now;
       this.heldUp = false;
       if (!query.charged) this.#learned(query, ownMs);
@@ -232,9 +230,14 @@ export class Lane implements LaneView {
     this.#host.answered(this, query, error, result);
   }
 
-  /** What the query took by itself: not before its answer could have come, and not while the one before it was running. */
+  /**
+   * What the head has taken by itself: not before its answer could have come, and not while the one before it was running. Only what
+   * looks confirm counts: a head that is still out at the next look was so after the loop had polled; else this process may
+   * have been what was slow.
+   */
   #ownMs(query: LaneQuery, now: number): number {
-    return now - Math.max(query.sentAt + this.roundTripMs, this.#answeredAt);
+    const since = Math.max(query.sentAt + this.roundTripMs, this.#answeredAt);
+    return Math.max(0, Math.min(now - since, Math.max(1, query.sightings) * LOOK_MS));
   }
 
   #learned(query: LaneQuery, ms: number): void {

@@ -22,11 +22,14 @@ export interface StatementTimes {
   readonly leastMs: number;
 }
 
-/** About so many executions back count in the mean: a single outlier of 50 ms moves it by 3 ms. */
-const MEAN_OF = 16;
-/** And in the share, which has to resolve 5 %; with fewer it says nothing. */
-const SHARE_OF = 32;
-const SHARE_FROM = 20;
+/**
+ * About so many executions back count. Of a batch that comes in one piece, the first query is the one that was waited for: a window
+ * must span several batches, or one that came late would make its statement slow.
+ */
+const MEAN_OF = 64;
+const SHARE_OF = 64;
+/** With fewer executions a share says nothing. */
+const SHARE_FROM = 32;
 const P95_SHARE = 0.05;
 
 /** The mean after one more execution. The first ones count in full: one execution is enough to know a statement that is always slow. */

@@ -56,7 +56,7 @@ for (const [where, options] of kinds) {
     await Promise.all(callers);
     const { rows } = await pool.query(`select * from ${table} where id = $1`, [1]);
     expect(rows).toEqual([{ id: 1, c0: 0, c1: 1, c2: 2, c3: 3, c4: 4 }]);
-    expect(pool.stats()).toMatchObject({ created: 1, destroyed: {} });
+    expect(pool.stats().destroyed).toEqual({});
     await aside.query(`drop table ${table}`);
   });
 
