@@ -5,6 +5,7 @@
  */
 // The global one of Deno and Bun has no eventLoopUtilization().
 import { performance } from 'node:perf_hooks';
+import { type Clock, systemClock } from './clock.ts';
 
 /** What the event loop did since the last look. */
 export interface LoopLoad {
@@ -19,12 +20,22 @@ export interface LoopLoad {
  * where `monitorEventLoopDelay` keeps a timer of its own running.
  */
 export class LoopMonitor {
+  /** The loop runs in the machine's time: beside any other clock its numbers would mean nothing. */
+  readonly #real: boolean;
   #last = performance.eventLoopUtilization();
 
+  constructor(clock: Clock) {
+    this.#real = clock === systemClock;
+  }
+
+  /** Of the time since the last {@link read}. */
+  get utilization(): number {
+    return this.#real ? performance.eventLoopUtilization(this.#last).utilization : 0;
+  }
+
   read(lateMs: number): LoopLoad {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, this.#last);
-    this.#last = now;
+    const { utilization } = this;
+    this.#last = performance.eventLoopUtilization();
     return { utilization, lateMs };
   }
 }

@@ -18,7 +18,7 @@ import type { ResourcePool } from './resource_pool.ts';
 /** Leased connections asked whether they work, per window: enough for a share, and bounded. */
 const BUSY_SAMPLE = 64;
 
-/** Between two looks at whether callers think, ms. */
+/** Between two looks at whether callers think, and how long a lease is too young to be looked at, ms. */
 const LOOK_EVERY_MS = 5;
 
 /** A reading of the running sums, to take differences from. */
@@ -46,7 +46,7 @@ export class Scaler<C> {
   readonly #decisions: Decisions;
   readonly #host: ScalerHost;
   readonly #timer: SoonestTimer;
-  readonly #loop = new LoopMonitor();
+  readonly #loop: LoopMonitor;
   readonly #ceilingTuning: CeilingTuning;
   #running = false;
   /** Whether somebody waited when the window began, or a moment later. */
@@ -77,6 +77,7 @@ export class Scaler<C> {
     this.#lifecycle = lifecycle;
     this.#decisions = decisions;
     this.#host = host;
+    this.#loop = new LoopMonitor(settings.clock);
     const { tickMs } = settings.tuning;
     // An idle connection must be seen before its time is up, or it could not be closed in time.
     this.#calmTickMs = settings.exactIdleTimeout
@@ -180,11 +181,14 @@ export class Scaler<C> {
     const { limit, waiting } = this.#pool;
     if (!this.#settings.adaptiveCeiling || limit >= this.max || now < this.#lookAgainAt) return;
     this.#lookAgainAt = now + LOOK_EVERY_MS;
-    if (!areThinking(this.#busyShare(), this.#ceilingTuning)) return;
+    if (!areThinking(this.#busyShare(now, this.#loop.utilization), this.#ceilingTuning)) return;
     this.#ceiling = forThinkers(this.#ceiling, { size: this.#usable }, this.#ceilingTuning);
     this.applyLimit();
     if (this.#pool.limit > limit) {
-      this.#decisions.record('ceiling-probe', limit, this.#pool.limit, { waiting, thinking: 1 });
+      this.#decisions.record('ceiling-probe', limit, this.#pool.limit, {
+        waiting: waiting + 1,
+        thinking: 1,
+      });
     }
   }
 
@@ -271,7 +275,7 @@ export class Scaler<C> {
         size: usable,
         waiting,
         utilization: usable === 0 ? 0 : leasedMs / ms / usable,
-        busyShare: waiting > 0 ? this.#busyShare() : undefined,
+        busyShare: waiting > 0 ? this.#busyShare(now, loop.utilization) : undefined,
         loopSaturated:
           loop.lateMs > tuning.loopDelayMs && loop.utilization > tuning.loopUtilization,
         min: this.#lifecycle.min,
@@ -342,13 +346,18 @@ export class Scaler<C> {
     return leased + idle + resetting + probing;
   }
 
-  #busyShare(): number | undefined {
-    const { factory } = this.#settings;
-    if (factory.isBusy === undefined) return undefined;
+  /**
+   * A process without time of its own sees nothing: its connections have answered, and their callers have not run yet. Taken
+   * for think time, that would double the size again and again, and each connect takes more of the time that is missing.
+   */
+  #busyShare(now: number, loopUtilization: number): number | undefined {
+    const { factory, tuning } = this.#settings;
+    if (factory.isBusy === undefined || loopUtilization > tuning.loopUtilization) return undefined;
     let asked = 0;
     let busy = 0;
     for (const entry of this.#pool.entries()) {
-      if (entry.state !== 'leased') continue;
+      // Whoever has just got one has not had the time to use it.
+      if (entry.state !== 'leased' || now - entry.leasedAt < LOOK_EVERY_MS) continue;
       asked++;
       if (factory.isBusy(entry.connection as C)) busy++;
       if (asked === BUSY_SAMPLE) break;

@@ -99,3 +99,16 @@ test('F52 a process that is busy itself opens no connection for those who wait, 
   expect(pool.explain()).toContain("this process's own event loop");
   expect(await Promise.all(answers)).toHaveLength(60);
 });
+
+test('callers that only query are not taken for callers that think, however busy this process is', async () => {
+  await using pool = new Pool({ connectionString: inject('postgresUrl'), max: 200 });
+  const until = performance.now() + 1_500;
+  await Promise.all(
+    Array.from({ length: 200 }, async () => {
+      while (performance.now() < until) await pool.query('select 1');
+    }),
+  );
+  const thinking = pool.scalingEvents().filter(({ inputs }) => inputs['thinking'] !== undefined);
+  expect(thinking).toEqual([]);
+  expect(pool.stats().size).toBeLessThan(100);
+});
