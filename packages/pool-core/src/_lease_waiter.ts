@@ -49,6 +49,9 @@ export class LeaseWaiter<C> extends Waiter<C> {
   }
 
   #ignoreSignal(): void {
-    if (this.#abort !== undefined) this.#signal?.removeEventListener('abort', this.#abort);
+    const signal = this.#signal;
+    // A signal that fires lets go of its listeners itself; to search them for each of its thousand callers would take minutes.
+    if (signal === undefined || signal.aborted || this.#abort === undefined) return;
+    signal.removeEventListener('abort', this.#abort);
   }
 }

@@ -90,8 +90,10 @@ function releaser(lender: Lender, entry: Entry<pg.Client>): Release {
   const { leaseId } = entry;
   let released = false;
   return (error) => {
-    if (released || entry.leaseId !== leaseId) throw new Error(RELEASED_TWICE);
+    if (released) throw new Error(RELEASED_TWICE);
     released = true;
+    // The pool has taken it back (the end of a grace, a proven leak): its holder gives back what it never knew to be gone.
+    if (entry.leaseId !== leaseId) return undefined;
     return giveBack(lender, entry, leaseId, error);
   };
 }

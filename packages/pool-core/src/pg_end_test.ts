@@ -46,7 +46,17 @@ describe('F06 the end of a pool', () => {
     await pool.end({ graceMs: 50 });
     expect(pool.ended).toBe(true);
     expect(await lost).toBeInstanceOf(Error);
+    // What a `finally` does: not its fault that there is nothing to give back any more. A second time is.
+    client.release();
     expect(() => client.release()).toThrow('already been released');
+  });
+
+  test('graceMs ends a query of the pool with an error, and the process goes on', async () => {
+    make();
+    const lost = caught(pool.query('select pg_sleep(30)'));
+    await until('it runs', () => pool.totalCount === 1 && pool.idleCount === 0);
+    await pool.end({ graceMs: 50 });
+    expect(await lost).toBeInstanceOf(Error);
   });
 
   test('graceMs bounds the wait for a server that says nothing', async () => {

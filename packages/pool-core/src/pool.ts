@@ -602,7 +602,10 @@ export class Pool
       resources.cancel(waiter, new AcquireAbortedError(waitedMs, signal.reason));
     };
     signal.addEventListener('abort', abort, { once: true });
-    return () => signal.removeEventListener('abort', abort);
+    // A signal that fires lets go of its listeners itself; to search them for each of its thousand callers would take minutes.
+    return () => {
+      if (!signal.aborted) signal.removeEventListener('abort', abort);
+    };
   }
 
   // --- what the engine offers -----------------------------------------------------------------------------------
