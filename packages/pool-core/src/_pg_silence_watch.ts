@@ -105,7 +105,8 @@ export class SilenceWatch {
       }
       // A verdict may change with the address behind a name: the watch goes on, and costs nothing meanwhile.
       if (this.#parts.pooler.verdict.backendPids) this.#look();
-      this.#arm();
+      // A connection may have been lent within the look.
+      this.watch();
     });
   }
 
