@@ -42,7 +42,7 @@ describe.each([{}, { leases: true }])('kysely with %j', (options) => {
     expect(names).toEqual(['c', 'b']);
     const many = Array.from({ length: 20 }, () => db.selectFrom('person').selectAll().execute());
     for (const rows of await Promise.all(many)) expect(rows).toHaveLength(2);
-    expect(pool.sessionCounts()).toEqual({ rolledBack: 0, reset: 0, drained: 0 });
+    expect(pool.sessionCounts()).toEqual({ rolledBack: 0, reset: 0, drained: 0, shared: 0 });
     expect(pool.stats().leased).toBe(0);
     await db.destroy();
     expect(pool.ended).toBe(true);
