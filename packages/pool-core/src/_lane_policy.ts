@@ -71,6 +71,19 @@ export function leastLoaded<L extends LaneView>(
   return best;
 }
 
+/**
+ * How long a lane may be without a query before it is given back, ms. Others who wait get it at once, but for the last one: given away as
+ * soon as it is empty it would be wanted again a moment later, and its queries would queue behind the slow statements that the others
+ * wait with (32 callers, 2 % of 50 ms: 99 % of the fast ones within 43 ms instead of 3 ms).
+ */
+export function idleFor(
+  { lanes, others, otherConnections }: Pick<Supply, 'lanes' | 'others' | 'otherConnections'>,
+  { lingerMs }: Pick<LaneTuning, 'lingerMs'>,
+): number {
+  // Where all connections are lanes, nobody else would give one back.
+  return others > 0 && (lanes > 1 || otherConnections === 0) ? 0 : lingerMs;
+}
+
 /** How things stand when a query was placed, or could not be. */
 export interface Demand {
   /** Lanes that are not on their way out, and those of them that are open. */

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import {
   type Demand,
   givesLaneBack,
+  idleFor,
   lanesNeeded,
   leastLoaded,
   type Supply,
@@ -92,6 +93,15 @@ describe('givesLaneBack()', () => {
   ])('is %s', (_, change, wanted) => {
     expect(givesLaneBack({ ...supply, ...change }, tuning)).toBe(wanted);
   });
+});
+
+it.each([
+  ['as long as it lingers while nobody else waits', 1, 0, 5, 100],
+  ['not at all beside another one', 2, 1, 5, 0],
+  ['as long where it is the last one', 1, 1, 5, 100],
+  ['not at all where nobody else could give a connection back', 1, 1, 0, 0],
+])('a lane may be idle: %s', (_, lanes, others, otherConnections, wanted) => {
+  expect(idleFor({ lanes, others, otherConnections }, tuning)).toBe(wanted);
 });
 
 it.each([

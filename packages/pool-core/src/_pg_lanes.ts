@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Entry } from './_entry.ts';
 import {
   givesLaneBack,
+  idleFor,
   type LaneReason,
   lanesNeeded,
   leastLoaded,
@@ -231,12 +232,22 @@ export class Lanes implements LaneHost {
     for (const lane of [...this.#lanes]) this.#settleLane(lane);
   }
 
-  /** Somebody waits for a connection: those that do nothing are his. */
+  /** Somebody waits for a connection: lanes that do nothing are his, but not the last one in the middle of its work. */
   makeRoom(): void {
     if (this.#queue.length > 0) return;
+    this.#endIdle(this.resources.clock.now(), 'contention');
+  }
+
+  #endIdle(now: number, reason: LaneReason): void {
+    const { size, closing } = this.resources;
+    const others = this.#others;
     for (const lane of [...this.#lanes]) {
       if (lane.inFlight > 0) continue;
-      lane.retire('contention');
+      const lanes = this.#lanes.length;
+      const otherConnections = size - closing - lanes;
+      if (now - lane.idleSince < idleFor({ lanes, others, otherConnections }, this.tuning))
+        continue;
+      lane.retire(reason);
       this.#settleLane(lane);
     }
   }
@@ -580,15 +591,11 @@ export class Lanes implements LaneHost {
     const lanes = this.#lanes.filter(({ retiring }) => retiring === undefined);
     if (lanes.length === 0) return;
     if (this.#inFlight === 0 && this.#queue.length === 0) {
-      for (const lane of lanes) {
-        if (now - lane.idleSince < tuning.lingerMs) continue;
-        lane.retire('idle');
-        this.#settleLane(lane);
-      }
+      this.#endIdle(now, 'idle');
       return;
     }
     if (lanesNeeded(this.#peak, this.#peakMs, tuning) >= lanes.length) this.#lowSince = now;
-    const { size, closing, limit } = resources;
+    const { size, closing, limit, room } = resources;
     const reason = givesLaneBack(
       {
         lanes: lanes.length,
@@ -596,7 +603,8 @@ export class Lanes implements LaneHost {
         peak: this.#peak,
         peakMs: this.#peakMs,
         lowForMs: now - (this.#lowSince ?? now),
-        others: this.#others,
+        // Where there is room, they get connections that are opened for them.
+        others: room > 0 ? 0 : this.#others,
         otherConnections: size - closing - this.#lanes.length,
         excess: size - closing - limit,
       },

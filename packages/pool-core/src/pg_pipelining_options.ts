@@ -25,8 +25,8 @@ export interface PipeliningOptions {
    */
   readonly depth?: number | undefined;
   /**
-   * For how long a shared connection without queries is kept from the pool's other users, in ms; they get it at once when they
-   * would have to wait.
+   * For how long a shared connection without queries is kept from the pool's other users, in ms; when they would have to wait
+   * they get it at once, but for the last one while there are others to wait for.
    * @default 100
    */
   readonly lingerMs?: number | undefined;
