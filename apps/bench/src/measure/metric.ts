@@ -84,6 +84,7 @@ const metrics = {
   firstLineMs: { unit: 'ms', better: 'lower', meaning: 'time until the first line of progress' },
   seconds: { unit: 's', better: 'lower', meaning: 'duration of a whole command' },
   bytes: { unit: 'B', better: 'lower', meaning: 'size', exact: true },
+  budgetShare: { unit: '', better: 'lower', meaning: 'size / what it may be', exact: true },
   dependencies: { unit: '', better: 'lower', meaning: 'runtime dependencies', exact: true },
   directionChanges: { unit: '', better: 'lower', meaning: 'changes of scaling direction' },
 } as const satisfies Record<string, MetricInfo>;

@@ -11,13 +11,14 @@ export const poolCoreSize: Scenario = {
   group: 'start',
   question:
     'What does installing @fynlo/pool-core bring along, and how large is what an import loads?',
-  target: '0 dependencies besides the peer pg, <= 32 kB compressed',
+  target:
+    '0 dependencies besides the peer pg, within the sizeLimit of its package.json, compressed',
   needs: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 1,
   criteria: [
     { metric: 'dependencies', subject: '@fynlo/pool-core', op: '==', bound: 0 },
-    { metric: 'bytes', subject: '@fynlo/pool-core', op: '<=', bound: 32_000 },
+    { metric: 'budgetShare', subject: '@fynlo/pool-core', op: '<=', bound: 1 },
   ],
   subjects: [
     {
@@ -28,6 +29,7 @@ export const poolCoreSize: Scenario = {
         const manifestPath = require.resolve('@fynlo/pool-core/package.json');
         const manifest = JSON.parse(await readFile(manifestPath, 'utf8')) as {
           dependencies?: Record<string, string>;
+          sizeLimit: string;
         };
         const { outputFiles } = await build({
           entryPoints: [join(dirname(manifestPath), 'dist', 'mod.js')],
@@ -40,10 +42,12 @@ export const poolCoreSize: Scenario = {
         });
         const code = outputFiles[0]?.contents;
         if (code === undefined) throw new Error('the bundle is empty');
+        const bytes = gzipSync(code, { level: 9 }).length;
         return {
           metrics: {
             dependencies: Object.keys(manifest.dependencies ?? {}).length,
-            bytes: gzipSync(code, { level: 9 }).length,
+            bytes,
+            budgetShare: bytes / 1000 / Number.parseInt(manifest.sizeLimit, 10),
           },
         };
       },
