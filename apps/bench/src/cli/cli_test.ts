@@ -118,6 +118,17 @@ test('fynlo-bench with a server that allows too few connections ends with 3 and 
   expect(ended.err).toContain('max_connections');
 });
 
+test('fynlo-bench run with a subject that breaks ends with 1, whatever may fail it, and says which and why', async () => {
+  const { startPostgres } = await import('@fynlo/services/postgres');
+  await using small = await startPostgres({ external: false, maxConnections: 40 });
+  const env = { ...servers(), DATABASE_URL: small.url };
+  const load = ['-c', '60', '--callers', '60', '-n', '1', '-d', '1', '-w', '0'];
+  const args = ['run', 'P6', '--pool', 'pg.Pool', ...load, '--fail-on', 'regression', '--quiet'];
+  const { code, err } = await run([...args, '--out', join(folder, 'broken')], env);
+  expect(code).toBe(1);
+  expect(err).toMatch(/P6 broke: Round of pg\.Pool in P6 failed: .*too many clients/);
+}, 60_000);
+
 test.each([
   [['--max', '10'], 0, 'in order'],
   [['--max', '100', '--instances', '20'], 3, 'The service may open 2000 connections'],
