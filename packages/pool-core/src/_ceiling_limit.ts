@@ -209,12 +209,12 @@ function completionsNeeded(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): number {
-  const { minCompletions, judgedGrowth, ceilingCut, probeDownFrom } = tuning;
+  const { minCompletions, judgedGrowth, ceilingCut, ceilingFloor } = tuning;
   const lost = state.best > 0 ? 1 - evidence.rate / state.best : 0;
   const forLoss = lost > 1 - ceilingCut ? completionsFor(lost, minCompletions) : minCompletions;
   if (state.phase === 'held') {
     // About to be what a fifth fewer connections are held against.
-    const probing = state.probeDown && window.now >= state.holdUntil && window.size > probeDownFrom;
+    const probing = state.probeDown && window.now >= state.holdUntil && window.size > ceilingFloor;
     return probing ? Math.max(forLoss, completionsFor(1 - ceilingCut, minCompletions)) : forLoss;
   }
   const compared = state.phase === 'free' ? state.anchor : state.before;

@@ -252,6 +252,28 @@ describe('the ceiling', () => {
     });
   });
 
+  it.each([
+    ['of a full pool of ten', { size: 10, max: 10 }],
+    ['of a pool of ten that may grow', { size: 10, max: 500 }],
+    ['of a pool of three that may have ten', { size: 3, max: 10 }],
+  ])(
+    'leaves the ten connections that harm no server, though the throughput %s falls again and again',
+    (_, sizes) => {
+      let state = start;
+      const noise = seeded(7);
+      for (let now = 1_000; now < 120_000; now += 1_000) {
+        // A neighbour takes the CPU for seconds at a time.
+        const rate = (now / 1_000) % 10 < 5 ? 5_000 : 500 + 500 * noise();
+        state = nextCeiling(
+          state,
+          second(now, sizes.size, rate, { ...sizes, min: 0 }),
+          tuning,
+        ).state;
+        expect(Math.min(state.ceiling, state.step)).toBeGreaterThanOrEqual(10);
+      }
+    },
+  );
+
   it('never goes below the minimum', () => {
     let state = last(through(start, second(0, 12, 5_000))).state;
     for (let now = 1; now < 20; now++) {

@@ -35,7 +35,7 @@ export function judgeGrowth(
     const unknown = !anchor.limited && evidence.rate >= anchor.rate * tuning.ceilingCut;
     if (!unknown) return freeze(state, anchor, evidence, elasticity, window, tuning);
   }
-  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+  if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
   const next = { ...state, anchor: evidence };
@@ -53,8 +53,8 @@ function freeze(
   // The same work as at a smaller size: back to that. Much less: a stall or another kind of load, and which of the two
   // only time tells; stay, and what was best under another load is no measure of this one.
   const same = evidence.rate >= anchor.rate * tuning.ceilingCut;
-  const smaller = Math.max(window.min, Math.min(anchor.size, window.size));
-  const to = same ? smaller : Math.max(window.min, window.size);
+  const smaller = Math.max(lowest(window, tuning), Math.min(anchor.size, window.size));
+  const to = same ? smaller : Math.max(lowest(window, tuning), window.size);
   const next = {
     ...state,
     best: same ? state.best : evidence.rate,
@@ -112,12 +112,12 @@ export function judgeHeld(
       state: { ...held, holdUntil: window.now + tuning.ceilingHoldMs * tuning.backlogHold },
     };
   }
-  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+  if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
   if (window.now < state.holdUntil) return { state };
   const next = { ...state, probeDown: !state.probeDown };
-  if (state.probeDown && window.size > tuning.probeDownFrom) {
+  if (state.probeDown && window.size > tuning.ceilingFloor) {
     return lower(next, evidence, window, tuning, 'ceiling-probe');
   }
   return state.ceiling < window.max ? raise(next, evidence, window) : { state: next };
@@ -167,11 +167,16 @@ export function judgeTrial(
       },
     };
   }
-  if (window.size > window.min && hasFallen(state, evidence, tuning)) {
+  if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
   // Fewer do as much: fewer still may do so, soon.
   return { state: quickHold({ ...state, probeDown: true }, evidence, window, tuning) };
+}
+
+/** The ceiling is not lowered further. */
+function lowest({ min, max }: CeilingWindow, { ceilingFloor }: CeilingTuning): number {
+  return Math.max(min, Math.min(max, ceilingFloor));
 }
 
 /** Below the recent best at whatever size, or lower with each growth for some time now. */
@@ -196,7 +201,7 @@ function lower(
   tuning: CeilingTuning,
   reason: 'ceiling-cut' | 'ceiling-probe',
 ): CeilingStep {
-  const to = Math.max(window.min, Math.floor(window.size * tuning.ceilingCut));
+  const to = Math.max(lowest(window, tuning), Math.floor(window.size * tuning.ceilingCut));
   if (to >= window.size) return { state };
   const restore = state.phase === 'free' ? window.size : state.restore;
   return {

@@ -5,6 +5,7 @@
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
 import type { AcquiredEvent, PoolObserver } from './contract.ts';
+import { InvalidOptionError } from './errors.ts';
 
 type Fact = Exclude<keyof PoolObserver, 'tracksLeases'>;
 type EventOf<F extends Fact> =
@@ -39,7 +40,15 @@ export class Observers {
     this.#name = name;
   }
 
+  /** @throws InvalidOptionError */
   add(observer: PoolObserver): () => void {
+    if (typeof observer !== 'object' || observer === null) {
+      throw new InvalidOptionError(
+        'observer',
+        observer,
+        'an object of functions, see PoolObserver',
+      );
+    }
     // The list is replaced, never changed: telling goes on undisturbed when an observer leaves while being told.
     this.#set([...this.#observers, observer]);
     return () => this.#set(this.#observers.filter((other) => other !== observer));
@@ -64,26 +73,29 @@ export class Observers {
         withLease ??= { ...event, lease };
         told = withLease;
       }
-      try {
-        observer.acquired(told);
-      } catch (error) {
-        this.#warn('acquired', error);
-      }
+      this.#call('acquired', observer, told);
     }
     if (ACQUIRED.hasSubscribers) ACQUIRED.publish({ pool: this.#name, ...event });
   }
 
   tell<F extends Exclude<Fact, 'acquired'>>(fact: F, event: EventOf<F>): void {
     for (const observer of this.#observers) {
-      try {
-        (observer[fact] as ((event: EventOf<F>) => void) | undefined)?.call(observer, event);
-      } catch (error) {
-        this.#warn(fact, error);
-      }
+      this.#call(fact, observer, event);
     }
     const published = CHANNELS[fact];
     if (published.hasSubscribers) {
       published.publish({ pool: this.#name, ...(event as object | undefined) });
+    }
+  }
+
+  /** What an observer throws, now or by its promise, is no caller's business. */
+  #call<F extends Fact>(fact: F, observer: PoolObserver, event: EventOf<F>): void {
+    try {
+      const told = observer[fact] as ((event: EventOf<F>) => unknown) | undefined;
+      const returned = told?.call(observer, event);
+      if (returned instanceof Promise) returned.catch((error) => this.#warn(fact, error));
+    } catch (error) {
+      this.#warn(fact, error);
     }
   }
 

@@ -104,8 +104,7 @@ export function managerOptions<C>(
 
 /** Reads and checks. What pg-pool takes for "not given" (0, null, '') is not given here either. */
 export function readPoolOptions(options: PoolOptions): PoolSettings {
-  callable(options, 'lookup');
-  callable(options, 'credentials');
+  for (const name of FUNCTIONS) callable(options, name);
   const max = number(options, 'max', 'a whole number >= 1', whole);
   const poolSize = number(options, 'poolSize', 'a whole number >= 1', whole);
   const maxConnections = number(options, 'maxConnections', 'a whole number >= 1', whole);
@@ -224,9 +223,11 @@ function text(options: PoolOptions, name: keyof PoolOptions): string | undefined
   return value;
 }
 
+const FUNCTIONS = ['lookup', 'credentials', 'onConnect', 'verify', 'log', 'Client'] as const;
+
 function callable(options: PoolOptions, name: keyof PoolOptions): void {
   const value: unknown = options[name];
-  if (value === undefined || typeof value === 'function') return;
+  if (value === undefined || value === null || typeof value === 'function') return;
   throw new InvalidOptionError(name, value, 'a function');
 }
 

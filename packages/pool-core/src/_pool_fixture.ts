@@ -59,6 +59,8 @@ export interface RigOptions {
   readonly governor?: Partial<Governor<Thing>>;
   /** Connections are made at once, in the call. */
   readonly synchronous?: boolean;
+  /** No connection is usable, not even a new one. */
+  readonly stillborn?: boolean;
   /** Each connect throws this, in the call. */
   readonly throwing?: Error;
   /** Resets and closes wait for {@link Rig.settleResets} and {@link Rig.settleCloses}. */
@@ -101,7 +103,7 @@ export class Rig {
         if (slow !== true) return undefined;
         return new Promise<void>((resolve) => this.closes.push(resolve));
       },
-      isUsable: (thing) => thing.usable,
+      isUsable: (thing) => thing.usable && options.stillborn !== true,
       ...(slow === true
         ? { reset: () => new Promise<ResetResult>((resolve) => this.resets.push(resolve)) }
         : {}),

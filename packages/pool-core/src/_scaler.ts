@@ -359,7 +359,12 @@ export class Scaler<C> {
       // Whoever has just got one has not had the time to use it.
       if (entry.state !== 'leased' || now - entry.leasedAt < LOOK_EVERY_MS) continue;
       asked++;
-      if (factory.isBusy(entry.connection as C)) busy++;
+      try {
+        if (factory.isBusy(entry.connection as C)) busy++;
+      } catch {
+        // Nobody is on the stack whom it could tell.
+        return undefined;
+      }
       if (asked === BUSY_SAMPLE) break;
     }
     return asked === 0 ? undefined : busy / asked;

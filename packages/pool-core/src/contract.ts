@@ -225,6 +225,8 @@ export interface ReleasedEvent {
 /** One connection, as it was at one moment. Ages in ms. */
 export interface ConnectionInfo {
   readonly id: number;
+  /** The process that serves it on the server, where the pool knows it (PostgreSQL). */
+  readonly backendPid?: number;
   readonly state: ConnectionState;
   /** Since it was opened; for one that is connecting, since that began. */
   readonly ageMs: number;

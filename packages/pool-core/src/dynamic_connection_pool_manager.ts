@@ -12,6 +12,7 @@ import { LeaseWaiter } from './_lease_waiter.ts';
 import { LifecycleManager } from './_lifecycle_manager.ts';
 import { MetricsSampler } from './_metrics_sampler.ts';
 import { Recovery } from './_recovery.ts';
+import { refuseSignal } from './_refuse_signal.ts';
 import { Scaler } from './_scaler.ts';
 import { connectsDemanded } from './_scaling_policy.ts';
 import type { ConnectErrorKind } from './connection_factory.ts';
@@ -182,6 +183,8 @@ export class DynamicConnectionPoolManager<C>
     const signal = options?.signal;
     let leaseId = 0;
     try {
+      const refusal = refuseSignal(signal);
+      if (refusal !== undefined) throw refusal;
       if (signal?.aborted) throw new AcquireAbortedError(0, signal.reason);
       const { pool } = this;
       if (pool.observers.hearAcquiring) {

@@ -43,6 +43,28 @@ async function use({ manager, clock }: Awaited<ReturnType<typeof setUp>>, count:
   for (const lease of leases) void lease.release();
 }
 
+describe('growth', () => {
+  it('goes on where the factory cannot say who works', async () => {
+    let asked = 0;
+    const isBusy = () => {
+      asked++;
+      throw new Error('cannot say');
+    };
+    const { manager, clock } = await setUp({ minConnections: 0, maxConnections: 200 }, { isBusy });
+    let served = 0;
+    for (let i = 0; i < 120; i++) {
+      void manager.getConnection().then((lease) => {
+        served++;
+        clock.setTimeout(() => void lease.release(), 300);
+      });
+    }
+    await clock.advance(10_000);
+    expect(asked).toBeGreaterThan(0);
+    expect(served).toBe(120);
+    await manager.end();
+  });
+});
+
 describe('the minimum', () => {
   it('is open in the background, and kept open', async () => {
     const { manager, server, clock } = await setUp({ minConnections: 5 });

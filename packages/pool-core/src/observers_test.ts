@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { describe, expect, it, vi } from 'vitest';
-import { DynamicConnectionPoolManager, type PoolObserver } from './manager.ts';
+import { DynamicConnectionPoolManager, InvalidOptionError, type PoolObserver } from './manager.ts';
 
 function setUp(name = 'watched') {
   let id = 0;
@@ -40,6 +40,25 @@ describe('observe()', () => {
       ['closed', undefined],
       ['stateChanged', { from: 'ready', to: 'closed' }],
     ]);
+  });
+
+  it.each([null, undefined, 5, () => 1])(
+    'refuses %s, and listens to nobody for it',
+    async (observer) => {
+      const manager = setUp();
+      expect(() => manager.observe(observer as never)).toThrow(InvalidOptionError);
+      await (await manager.getConnection()).release();
+      await manager.end();
+    },
+  );
+
+  it('takes the promise of an observer that fails for a throw: warned of once, and nobody else’s', async () => {
+    const manager = setUp('promised');
+    const warned = new Promise((resolve) => process.once('warning', resolve));
+    manager.observe({ acquired: async () => Promise.reject(new Error('too slow')) });
+    await (await manager.getConnection()).release();
+    expect(String(await warned)).toContain('acquired(): Error: too slow');
+    await manager.end();
   });
 
   it('hands the lease only to those who declare that they track leases', async () => {

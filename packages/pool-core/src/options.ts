@@ -349,11 +349,11 @@ export interface Tuning {
    */
   readonly probeStride: number;
   /**
-   * Only above this size it is tried whether fewer do as much: ten connections harm no server, and are worth more than what
-   * closing and opening some of them would teach.
+   * The ceiling is never lowered below this size: ten connections harm no server, and a throughput that falls at that size has
+   * another cause (a neighbour on the machine that takes the CPU, other statements), which a smaller pool would only make worse.
    * @default 10
    */
-  readonly probeDownFrom: number;
+  readonly ceilingFloor: number;
   /**
    * A gain of this share of proportional throughput is a full one: probes get longer.
    * @default 0.85
@@ -475,7 +475,7 @@ export const DEFAULT_TUNING: Tuning = {
   recovered: 2,
   backlogHold: 4,
   probeStride: 0.25,
-  probeDownFrom: 10,
+  ceilingFloor: 10,
   fullElasticity: 0.85,
   quickHold: 0.2,
   trendMemory: 50,
@@ -637,7 +637,7 @@ const TUNING_CHECKS: Readonly<Record<keyof Tuning, Check>> = {
   recovered: FACTOR,
   backlogHold: POSITIVE,
   probeStride: POSITIVE,
-  probeDownFrom: COUNT,
+  ceilingFloor: COUNT,
   fullElasticity: SHARE,
   quickHold: POSITIVE,
   trendMemory: whole(2),

@@ -26,6 +26,33 @@ describe('asking for a connection', () => {
     expect(pool.idleCount).toBe(1);
   });
 
+  test('a connection is listed with its backend, its age, its uses and its holder', async () => {
+    make();
+    await pool.query('select 1');
+    await using lease = await pool.getConnection();
+    const { rows } = await lease.connection.query('select pg_backend_pid() as pid');
+    const [info] = pool.connections();
+    expect(info).toMatchObject({ state: 'leased', uses: 1, backendPid: rows[0].pid });
+    expect(info?.heldMs).toBeGreaterThan(0);
+    expect(info?.ageMs).toBeGreaterThan(info?.heldMs as number);
+  });
+
+  test('what is no AbortSignal is refused before anything waits for it, and costs nobody a connection', async () => {
+    make();
+    const lease = await pool.getConnection();
+    const signal = { aborted: false } as AbortSignal;
+    for (const refused of [
+      pool.getConnection({ signal }),
+      pool.transaction(() => 1, { signal }),
+      pool.query({ text: 'select 1', signal }),
+    ]) {
+      expect(await caught(refused)).toMatchObject({ code: 'ERR_POOL_INVALID_OPTION' });
+    }
+    await lease.release();
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    expect(pool.stats()).toMatchObject({ waiting: 0, leased: 0, idle: 1 });
+  });
+
   test('leases tell pg-pool’s events as well', async () => {
     make();
     const told: string[] = [];

@@ -38,6 +38,7 @@ import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { inTransaction } from './_pg_transaction.ts';
+import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { reachPosition, writePositionOf } from './_replica_position.ts';
 import { systemClock } from './clock.ts';
@@ -496,6 +497,11 @@ export class Pool
     return new Promise((resolve, reject) => {
       const { signal, timeoutMs, label } = options;
       const resources = this.#resources;
+      const refusal = refuseSignal(signal);
+      if (refusal !== undefined) {
+        reject(refusal);
+        return;
+      }
       if (signal?.aborted) {
         reject(new AcquireAbortedError(0, signal.reason));
         return;
@@ -663,7 +669,12 @@ export class Pool
   }
   /** Every connection, the oldest first. */
   connections(): ConnectionInfo[] {
-    return this.manager.connections();
+    const infos = this.manager.connections();
+    return Array.from(this.#resources.entries(), ({ connection }, at) => {
+      const info = infos[at] as ConnectionInfo;
+      const backendPid = connection === undefined ? undefined : insideOf(connection).processID;
+      return backendPid == null ? info : { ...info, backendPid };
+    });
   }
   /** The last decisions about the size, the oldest first. */
   scalingEvents(): readonly ScalingEvent[] {
@@ -772,6 +783,13 @@ export class Pool
   }
 
   #query(text: unknown, values: unknown, reply: QueryCallback): void {
+    if (typeof text === 'object' && text !== null && 'signal' in text) {
+      const refusal = refuseSignal(text.signal);
+      if (refusal !== undefined) {
+        process.nextTick(reply, refusal);
+        return;
+      }
+    }
     if (this.#lanes?.take(text, values, reply) === true) return;
     if (typeof text === 'object' && text !== null && 'signal' in text && text.signal) {
       this.#abortableQuery(text, values, text.signal as AbortSignal, reply);

@@ -49,6 +49,8 @@ export interface ResourcePoolParts<C> {
 /** When to ask a governor again that wants no connect and has set no timer, ms. A correct one never lets it come to that. */
 const WATCHDOG_MS = 250;
 
+const OPENED_IN_VAIN = 'The connection was of no use as soon as it was opened (isUsable)';
+
 /**
  * A pool of anything. Idle connections are a stack, waiters a queue; a returned connection goes to the first waiter in
  * the same tick; a connect belongs to the pool and outlives the waiter it was started for (puddle's rules).
@@ -744,6 +746,13 @@ export class ResourcePool<C> {
 
   #opened(entry: Entry<C>): void {
     const now = this.clock.now();
+    if (!this.#usable(entry)) {
+      // Taken for opened, it would be closed at its first use and the next one opened at once, without end.
+      const lost = new ConnectionLostError(OPENED_IN_VAIN, { maybeExecuted: false });
+      void this.#closer.close(entry, 'connection-error');
+      this.#connectFailed(lost, entry.createdAt, now);
+      return;
+    }
     const tookMs = now - entry.createdAt;
     entry.createdAt = now;
     entry.aliveAt = now;
@@ -758,16 +767,17 @@ export class ResourcePool<C> {
   }
 
   #openFailed(entry: Entry<C>, error: unknown): void {
-    const now = this.clock.now();
     this.#forget(entry);
-    this.meter.createFailures++;
-    if (this.#ending === undefined) {
-      const governor = this.#governor;
-      const verdict = governor.connectFailed?.(error, entry.createdAt, now) ?? 'reject-one';
-      if (verdict !== 'wait') this.#rejectFor(verdict, error, now);
-      this.#pulse(now);
-    }
+    this.#connectFailed(error, entry.createdAt, this.clock.now());
     this.#endIfEmpty();
+  }
+
+  #connectFailed(error: unknown, startedAt: number, now: number): void {
+    this.meter.createFailures++;
+    if (this.#ending !== undefined) return;
+    const verdict = this.#governor.connectFailed?.(error, startedAt, now) ?? 'reject-one';
+    if (verdict !== 'wait') this.#rejectFor(verdict, error, now);
+    this.#pulse(now);
   }
 
   #rejectFor(verdict: 'reject-one' | 'reject-all', error: unknown, now: number): void {

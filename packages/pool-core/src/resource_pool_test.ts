@@ -29,6 +29,30 @@ describe('ResourcePool.acquire()', () => {
     rig.pool.assertInvariants();
   });
 
+  it('takes a connection that is of no use from the start for a failed connect: the next one waits its turn', () => {
+    const verdicts: unknown[] = [];
+    const rig = new Rig({
+      clock: clock(),
+      synchronous: true,
+      stillborn: true,
+      governor: {
+        wantsConnect: () => verdicts.length < 3,
+        connectFailed: (error) => {
+          verdicts.push(error);
+          return 'wait';
+        },
+      },
+    });
+    const waiter = rig.acquire();
+    expect(verdicts).toHaveLength(3);
+    expect(verdicts[0]).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST' });
+    expect(waiter.answered).toBe(false);
+    expect(rig.closed.map(({ closedBecause }) => closedBecause)).toEqual(
+      Array(3).fill('connection-error'),
+    );
+    rig.pool.assertInvariants();
+  });
+
   it('answers within the call when a connection is idle, the one used last first', async () => {
     const rig = new Rig({ clock: clock() });
     const [a, b] = [rig.acquire(), rig.acquire()];
