@@ -1,0 +1,74 @@
+/**
+ * What an error of a query means: for its lane, for its neighbours on it, and for its caller.
+ */
+import type { LaneQuery } from './_lane_query.ts';
+import type { Lane } from './_pg_lane.ts';
+import type { LaneQueue } from './_pg_lane_queue.ts';
+import { costsConnection, type QueryRules } from './_pg_query.ts';
+import { isNameError, type StatementNames } from './_pg_statement_names.ts';
+import { ConnectionLostError } from './errors.ts';
+import { QueryAbortedError } from './pg_errors.ts';
+
+const QUERY_CANCELED = '57014';
+/** The server ends the session: by an operator, in a crash, as it shuts down, as it was idle. */
+const SESSION_ENDS = /^57P0[1-5]$/;
+/** pg's own words for a query it has not sent. */
+const NOT_SENT = /is not queryable$/;
+
+export interface LaneErrorParts {
+  /** Undefined where the pool gives no names. */
+  readonly names: StatementNames | undefined;
+  readonly rules: QueryRules;
+}
+
+/**
+ * Retires the lane where the error costs its connection.
+ *
+ * @param queue from where it is sent again, where it has certainly not been executed.
+ * @returns what the caller is told; undefined: nothing, as the query is sent again.
+ */
+export function judge(
+  lane: Lane,
+  query: LaneQuery,
+  error: Error,
+  { names, rules }: LaneErrorParts,
+  queue: LaneQueue,
+): Error | undefined {
+  const { code, severity } = error as { code?: unknown; severity?: unknown };
+  const ends = typeof code === 'string' && SESSION_ENDS.test(code);
+  if (ends || severity === 'FATAL' || severity === 'PANIC') {
+    lane.fatal = true;
+    lane.retire('lost', error);
+  }
+  if (lane.isLost || NOT_SENT.test(error.message)) {
+    lane.retire('lost', error);
+    // The server works on one query after the other: behind the one that ended the session, none was begun.
+    const notBegun = lane.fatal || NOT_SENT.test(error.message);
+    if (notBegun && queue.again(query)) return undefined;
+    return lostError(error, !notBegun);
+  }
+  if (code === QUERY_CANCELED && lane.cancelling) {
+    if (query.aborted !== undefined) {
+      return new QueryAbortedError({ maybeExecuted: false, cause: query.aborted.reason });
+    }
+    // Meant for the one before it, which was faster. The server has rolled it back.
+    if (queue.again(query)) return undefined;
+  }
+  const { autoName } = query;
+  if (autoName !== undefined && isNameError(error)) {
+    names?.renew(query.sql, autoName);
+    // Once under another name; what fails under that as well is sent without one, and its error is its own.
+    query.mayBeNamed = query.retries === 0;
+    if (queue.again(query)) return undefined;
+  }
+  if (costsConnection(lane.client, error, rules)) lane.retire('session-error', error);
+  return error;
+}
+
+/** An error of its own for each query: each caller's stack is put on it. */
+function lostError(cause: Error, maybeExecuted: boolean): ConnectionLostError {
+  const what = maybeExecuted
+    ? 'The connection was lost while the query was under way on it; it may have been executed'
+    : 'The connection was lost before the query was begun';
+  return new ConnectionLostError(`${what}: ${cause.message}`, { maybeExecuted, cause });
+}
