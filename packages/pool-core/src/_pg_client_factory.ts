@@ -8,9 +8,10 @@ import { activeQueryOf, type ClientInside, insideOf } from './_pg_client_inside.
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
 import { isCredentialsError } from './_pg_credentials.ts';
+import type { Login } from './_pg_login.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import { RoleWatch } from './_pg_role.ts';
-import type { Connected, Login } from './_pg_router.ts';
+import type { Connected } from './_pg_router.ts';
 import { readServerCapacity } from './_pg_server_capacity.ts';
 import type { Servers } from './_pg_servers.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';

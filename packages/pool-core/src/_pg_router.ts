@@ -1,9 +1,8 @@
 /**
  * Opening one connection where there are several servers to choose from.
  */
-import { isIP, type LookupFunction } from 'node:net';
+import { isIP } from 'node:net';
 import type pg from 'pg';
-import { serverDeadline } from './_deadline.ts';
 import {
   addressTime,
   inOrder,
@@ -13,28 +12,17 @@ import {
   type Wanted,
   whyUnfit,
 } from './_host_policy.ts';
+import { Addresses, type AddressesParts } from './_pg_addresses.ts';
 import { insideOf } from './_pg_client_inside.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
 import { type Credentials, isCredentialsError } from './_pg_credentials.ts';
-import { resolveAll, socketTo } from './_pg_dial.ts';
-import type { Host, Hosts } from './_pg_hosts.ts';
-import { askRole, type RoleWatch } from './_pg_role.ts';
-import { type KnownServer, nameOf, type Server, type ServerBook } from './_server_book.ts';
-import type { Clock, Timer } from './clock.ts';
+import { socketTo } from './_pg_dial.ts';
+import type { Host } from './_pg_hosts.ts';
+import { type Login, LoginAttempt } from './_pg_login.ts';
+import { askRole } from './_pg_role.ts';
+import { type KnownServer, nameOf, type Server } from './_server_book.ts';
 import { messageOf } from './errors.ts';
 import { type HostAttempt, NoSuitableHostError } from './pg_errors.ts';
-
-/** One client on its way. */
-export interface Login {
-  readonly client: pg.Client;
-  readonly role: RoleWatch;
-  /** Settles when the server has taken the login, or not. */
-  readonly done: Promise<void>;
-  /** Destroys the socket, in whatever state it is. */
-  abandon(): void;
-  /** Says goodbye to a server that will not do. */
-  dismiss(): void;
-}
 
 /** Makes a client with these options beyond the pool's, and begins to connect it. */
 export type BeginLogin = (changes: Readonly<Record<string, unknown>>) => Login;
@@ -47,21 +35,16 @@ export interface Connected {
   readonly at: number;
 }
 
-export interface RouterParts {
-  readonly hosts: Hosts;
-  readonly book: ServerBook;
-  readonly clock: Clock;
+export interface RouterParts extends AddressesParts {
   readonly credentials: Credentials | undefined;
   /** For the whole connect; the engine's own deadline is the same. */
   readonly connectTimeoutMs: number;
   readonly addressTimeoutMs: number;
   readonly maxReplicaLagMs: number;
-  readonly lookup: LookupFunction | undefined;
   /** Whether sockets are ours to direct: not with a `stream` of the application's own, or pg-native. */
   directs(): boolean;
   /** A server that was the primary is one no longer. */
   demoted(known: KnownServer): void;
-  readonly random: () => number;
 }
 
 /** For so long after a role has changed, servers are asked what they are instead of believed, ms. */
@@ -148,7 +131,7 @@ export class Router {
     attrs: TargetSessionAttrs | undefined,
   ): Promise<Connected | undefined> {
     const { clock, book, hosts, addressTimeoutMs } = this.#parts;
-    const attempt = new Attempt(clock, run.signal);
+    const attempt = new LoginAttempt(clock, run.signal);
     const allot = (): void => {
       // With nothing else to try, the engine's deadline says all there is to say.
       if (hosts.hosts.length === 1 && addresses.count === 1) return;
@@ -209,7 +192,7 @@ export class Router {
   /** A login at one address. A password that is refused is asked for once more: it may have been changed just now. */
   async #login(
     run: Run,
-    attempt: Attempt,
+    attempt: LoginAttempt,
     changes: () => Readonly<Record<string, unknown>>,
   ): Promise<Login> {
     const { credentials } = this.#parts;
@@ -298,94 +281,6 @@ export class Router {
       return Object.assign(new AggregateError(errors, message), code === undefined ? {} : { code });
     }
     return new NoSuitableHostError(attrs ?? 'any', failures, nameOf);
-  }
-}
-
-/** The addresses of one host, asked for when the first socket needs them. */
-class Addresses {
-  readonly #parts: RouterParts;
-  #asked: Promise<readonly string[]> | undefined;
-  list: readonly string[] | undefined;
-
-  constructor(parts: RouterParts) {
-    this.#parts = parts;
-  }
-
-  /** 1 while nobody knows. */
-  get count(): number {
-    return this.list?.length ?? 1;
-  }
-
-  of(host: string): Promise<readonly string[]> {
-    this.#asked ??= this.#resolve(host);
-    return this.#asked;
-  }
-
-  async #resolve(host: string): Promise<readonly string[]> {
-    const { lookup, book, clock, hosts, random } = this.#parts;
-    const found = await resolveAll(host, lookup);
-    const outcomeOf = (address: string): Outcome | undefined => {
-      for (const known of book.all()) {
-        if (known.server.address === address && known.server.host === host) return known.outcome;
-      }
-      return undefined;
-    };
-    const now = clock.now();
-    this.list = inOrder(found, outcomeOf, { now, random: hosts.loadBalance ? random : undefined });
-    return this.list;
-  }
-}
-
-/** The time limit of one attempt. */
-class Attempt {
-  readonly #clock: Clock;
-  readonly #signal: AbortSignal;
-  readonly #begun: number;
-  readonly #stopped: Promise<never>;
-  readonly #abort: () => void;
-  #stop: (error: Error) => void = () => {};
-  #timer: Timer | undefined;
-  #over = false;
-  expired = false;
-  limitMs = 0;
-  login: Login | undefined;
-
-  constructor(clock: Clock, signal: AbortSignal) {
-    this.#clock = clock;
-    this.#signal = signal;
-    this.#begun = clock.now();
-    this.#stopped = new Promise((_, reject) => {
-      this.#stop = reject;
-    });
-    this.#stopped.catch(() => undefined);
-    this.#abort = () => {
-      this.login?.abandon();
-      this.#stop(signal.reason);
-    };
-    signal.addEventListener('abort', this.#abort, { once: true });
-  }
-
-  /** It may take `ms` from now. */
-  limit(ms: number): void {
-    if (this.#over) return;
-    this.#timer?.cancel();
-    this.limitMs = this.#clock.now() - this.#begun + ms;
-    if (ms === Number.POSITIVE_INFINITY) return;
-    this.#timer = serverDeadline(this.#clock, ms, () => {
-      this.expired = true;
-      this.#stop(new Error('no answer'));
-    });
-  }
-
-  within<T>(work: Promise<T>): Promise<T> {
-    work.catch(() => undefined);
-    return Promise.race([work, this.#stopped]);
-  }
-
-  over(): void {
-    this.#over = true;
-    this.#timer?.cancel();
-    this.#signal.removeEventListener('abort', this.#abort);
   }
 }
 

@@ -6,14 +6,16 @@ import type pg from 'pg';
 import { serverDeadline } from './_deadline.ts';
 import { afterAnswer, hasMoved, type NameHistory } from './_dns_policy.ts';
 import type { Entry } from './_entry.ts';
+import { explainServers } from './_explain_servers.ts';
 import { isKnown, type Wanted, whyUnfit } from './_host_policy.ts';
 import { insideOf } from './_pg_client_inside.ts';
 import { type ClientRecord, recordOf } from './_pg_client_record.ts';
 import type { Credentials } from './_pg_credentials.ts';
 import { resolveAll, socketTo } from './_pg_dial.ts';
 import type { Hosts } from './_pg_hosts.ts';
+import type { Login } from './_pg_login.ts';
 import { askRole, RoleWatch } from './_pg_role.ts';
-import { type BeginLogin, type Connected, type Login, Router } from './_pg_router.ts';
+import { type BeginLogin, type Connected, Router } from './_pg_router.ts';
 import { type KnownServer, keyOf, nameOf, type Server, ServerBook } from './_server_book.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { ServerChange } from './contract.ts';
@@ -138,27 +140,7 @@ export class Servers {
 
   /** How the servers stand, in lines. */
   describe(): string[] {
-    const lines = this.#lines();
-    return lines.length === 0 ? [] : ['Servers:', ...lines];
-  }
-
-  #lines(): string[] {
-    const now = this.#parts.clock.now();
-    const counts = new Map<string, number>();
-    for (const { server } of this.#connected()) {
-      counts.set(keyOf(server), (counts.get(keyOf(server)) ?? 0) + 1);
-    }
-    return Array.from(this.#book.all(), (known) => {
-      const { role, refusal, outcome, server } = known;
-      const is =
-        role.standby === undefined ? 'of unknown role' : role.standby ? 'a standby' : 'a primary';
-      const lag = role.lagMs === undefined ? '' : `, ${Math.round(role.lagMs)} ms behind`;
-      const count = counts.get(keyOf(server)) ?? 0;
-      const last =
-        outcome === undefined ? '' : `; last ${outcome.how} ${Math.round(now - outcome.at)} ms ago`;
-      const why = refusal === undefined ? '' : `; not taken: ${refusal}`;
-      return `- ${nameOf(server)}: ${is}${lag}, ${count} connections${last}${why}`;
-    });
+    return explainServers(this.#book.all(), this.#connected(), this.#parts.clock.now());
   }
 
   // Roles.
