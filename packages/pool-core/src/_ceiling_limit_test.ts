@@ -7,7 +7,7 @@ import {
   initialCeiling,
 } from './_ceiling_state.ts';
 import { seeded } from './_simulation_fixture.ts';
-import { DEFAULT_TUNING } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 const tuning = { ...DEFAULT_TUNING, scalingThreshold: 0.8 };
 

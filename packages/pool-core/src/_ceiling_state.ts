@@ -5,7 +5,7 @@
  */
 import { type Evidence, NOTHING, type Sum } from './_evidence.ts';
 import { NO_TREND, type Trend } from './_throughput_trend.ts';
-import type { Tuning } from './options.ts';
+import type { Tuning } from './tuning_options.ts';
 
 /**
  * `free`: growing is allowed, step by step; up to a finite ceiling, it is a probe. `held`: the last step bought too

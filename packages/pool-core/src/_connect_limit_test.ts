@@ -5,7 +5,7 @@ import {
   type ConnectLimit,
   initialConnectLimit,
 } from './_connect_limit.ts';
-import { DEFAULT_TUNING } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 const tuning = { ...DEFAULT_TUNING, maxConnecting: 4 };
 

@@ -5,7 +5,7 @@
  */
 import { SoonestTimer, serverDeadline } from './_deadline.ts';
 import type { Entry } from './_entry.ts';
-import type { Settings } from './options.ts';
+import type { Settings } from './_settings.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
 /** Checks at once: a check is one round trip, and a server that just came back has better to do. */

@@ -12,8 +12,8 @@ import {
   type RetirementBudget,
   takeRetirement,
 } from './_retirement_policy.ts';
+import type { Settings } from './_settings.ts';
 import type { DestroyReason, ScalingReason } from './contract.ts';
-import type { Settings } from './options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
 /** What the lifecycle manager asks the manager. */

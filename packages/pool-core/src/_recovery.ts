@@ -18,9 +18,9 @@ import {
   nextAttemptAt,
   type Outage,
 } from './_outage_policy.ts';
+import type { Settings } from './_settings.ts';
 import type { ConnectErrorKind } from './connection_factory.ts';
 import type { PoolState } from './contract.ts';
-import type { Settings } from './options.ts';
 
 /** Holds the states that the policies of outages and connects step through. */
 export class Recovery {

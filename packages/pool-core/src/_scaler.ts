@@ -11,8 +11,8 @@ import type { LifecycleManager } from './_lifecycle_manager.ts';
 import { LoopMonitor } from './_loop_monitor.ts';
 import { connectionsToClose, type LoadTick, sizeForGrowth } from './_scaling_policy.ts';
 import { ServerCeiling } from './_server_ceiling.ts';
+import type { Settings } from './_settings.ts';
 import type { ServerCapacity } from './contract.ts';
-import type { Settings } from './options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
 /** Leased connections asked whether they work, per window: enough for a share, and bounded. */

@@ -6,7 +6,7 @@ import {
   type LoadTick,
   sizeForGrowth,
 } from './_scaling_policy.ts';
-import { DEFAULT_TUNING } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 const demandTuning = { waitTargetMs: 20, connectGuessMs: 15 };
 const calm: Demand = {

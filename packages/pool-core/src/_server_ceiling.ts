@@ -11,7 +11,7 @@ import {
   type ServerRoom,
 } from './_server_limit.ts';
 import type { ServerCapacity } from './contract.ts';
-import type { Tuning } from './options.ts';
+import type { Tuning } from './tuning_options.ts';
 
 /** The ceiling that the server sets, beside the one that throughput sets. */
 export class ServerCeiling {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { afterRefusal, raised, roomFor, type ServerLimit } from './_server_limit.ts';
 import type { ServerCapacity } from './contract.ts';
-import { DEFAULT_TUNING } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 describe('roomFor()', () => {
   const server: ServerCapacity = { maxConnections: 100, reserved: 3 };

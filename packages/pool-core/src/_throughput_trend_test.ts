@@ -8,7 +8,7 @@ import {
   type Trend,
   withJudgement,
 } from './_throughput_trend.ts';
-import { DEFAULT_TUNING } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 function through(pairs: readonly (readonly [leased: number, rate: number])[]): Trend {
   return pairs.reduce((trend, [leased, rate]) => {

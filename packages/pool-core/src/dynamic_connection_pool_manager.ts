@@ -4,6 +4,7 @@
  * @module
  */
 import { admit } from './_admission_policy.ts';
+import { infoOf, longestHeldOf } from './_connection_info.ts';
 import { Decisions } from './_decisions.ts';
 import type { Entry } from './_entry.ts';
 import { explain } from './_explain.ts';
@@ -11,10 +12,12 @@ import { HealthMonitor } from './_health_monitor.ts';
 import { LeaseWaiter } from './_lease_waiter.ts';
 import { LifecycleManager } from './_lifecycle_manager.ts';
 import { MetricsSampler } from './_metrics_sampler.ts';
+import { checkCount, checkDuration } from './_option_checks.ts';
 import { Recovery } from './_recovery.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { Scaler } from './_scaler.ts';
 import { connectsDemanded } from './_scaling_policy.ts';
+import { checkBounds, readOptions, type Settings } from './_settings.ts';
 import type { ConnectErrorKind } from './connection_factory.ts';
 import type {
   ConnectionInfo,
@@ -35,21 +38,13 @@ import {
   ConnectFailedError,
   ConnectionLostError,
   ConnectTimeoutError,
-  type LongestHeld,
   PoolClosedError,
   PoolQueueFullError,
   type PoolSituation,
 } from './errors.ts';
 import type { ConnectFailureVerdict, Governor } from './governor.ts';
 import { Lease } from './lease.ts';
-import {
-  checkBounds,
-  checkCount,
-  checkDuration,
-  type DynamicConnectionPoolManagerOptions,
-  readOptions,
-  type Settings,
-} from './options.ts';
+import type { DynamicConnectionPoolManagerOptions } from './options.ts';
 import { ResourcePool } from './resource_pool.ts';
 import type { Waiter } from './waiter.ts';
 
@@ -646,36 +641,4 @@ export class DynamicConnectionPoolManager<C>
       ...(longestHeld === undefined ? {} : { longestHeld }),
     };
   }
-}
-
-function infoOf(entry: Entry<unknown>, now: number): ConnectionInfo {
-  const { id, state, uses, createdAt, idleSince, leaseId, leasedAt, label, site } = entry;
-  return {
-    id,
-    // Only the open ones are listed.
-    state: state as ConnectionInfo['state'],
-    uses,
-    ageMs: now - createdAt,
-    ...(state === 'idle' ? { idleMs: now - idleSince } : {}),
-    ...(leaseId === 0 ? {} : { leaseId, heldMs: now - leasedAt }),
-    ...(label === undefined ? {} : { label }),
-    ...(site === undefined ? {} : { acquiredFrom: site }),
-  };
-}
-
-function longestHeldOf(entries: Iterable<Entry<unknown>>, now: number): LongestHeld | undefined {
-  let longest: Entry<unknown> | undefined;
-  for (const entry of entries) {
-    if (entry.leaseId === 0) continue;
-    if (longest === undefined || entry.leasedAt < longest.leasedAt) longest = entry;
-  }
-  if (longest === undefined) return undefined;
-  const { leaseId, id: connectionId, leasedAt, label, site } = longest;
-  return {
-    leaseId,
-    connectionId,
-    heldMs: now - leasedAt,
-    ...(label === undefined ? {} : { label }),
-    ...(site === undefined ? {} : { acquiredFrom: site }),
-  };
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { readOptions } from './_settings.ts';
 import { InvalidOptionError } from './errors.ts';
-import { type DynamicConnectionPoolManagerOptions, readOptions } from './options.ts';
+import type { DynamicConnectionPoolManagerOptions } from './options.ts';
 
 const factory = { create: () => ({}), destroy: () => undefined };
 const read = (options: object) =>

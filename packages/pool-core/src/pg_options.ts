@@ -4,9 +4,9 @@
 import type { LookupFunction } from 'node:net';
 import type pg from 'pg';
 import type { TargetSessionAttrs } from './_host_policy.ts';
-import type { Tuning } from './options.ts';
 import type { PipeliningOptions } from './pg_pipelining_options.ts';
 import type { PoolerClaim, PoolerMode } from './pg_pooler.ts';
+import type { Tuning } from './tuning_options.ts';
 
 /** One server of a list. */
 export interface HostAddress {
