@@ -3,6 +3,7 @@
  */
 import type { LaneQuery } from './_lane_query.ts';
 import type { Lane } from './_pg_lane.ts';
+import type { Permission } from './_pg_lane_permission.ts';
 import type { LaneQueue } from './_pg_lane_queue.ts';
 import { costsConnection, type QueryRules } from './_pg_query.ts';
 import { isNameError, type StatementNames } from './_pg_statement_names.ts';
@@ -19,6 +20,7 @@ export interface LaneErrorParts {
   /** Undefined where the pool gives no names. */
   readonly names: StatementNames | undefined;
   readonly rules: QueryRules;
+  readonly permission: Pick<Permission, 'isDirect'>;
 }
 
 /**
@@ -31,19 +33,23 @@ export function judge(
   lane: Lane,
   query: LaneQuery,
   error: Error,
-  { names, rules }: LaneErrorParts,
+  { names, rules, permission }: LaneErrorParts,
   queue: LaneQueue,
 ): Error | undefined {
   const { code, severity } = error as { code?: unknown; severity?: unknown };
   const ends = typeof code === 'string' && SESSION_ENDS.test(code);
   if (ends || severity === 'FATAL' || severity === 'PANIC') {
+    // The first to be told of it was under way, or was the next.
+    const wasFirst = !lane.fatal && !lane.isLost;
     lane.fatal = true;
     lane.retire('lost', error);
+    if (wasFirst) return Object.assign(error, { maybeExecuted: true });
   }
   if (lane.isLost || NOT_SENT.test(error.message)) {
     lane.retire('lost', error);
-    // The server works on one query after the other: behind the one that ended the session, none was begun.
-    const notBegun = lane.fatal || NOT_SENT.test(error.message);
+    // The server works on one query after the other: behind the one that ended the session, none was begun. That a pooler has lost its
+    // server says nothing of what the server had done by then.
+    const notBegun = (lane.fatal && permission.isDirect) || NOT_SENT.test(error.message);
     if (notBegun && queue.again(query)) return undefined;
     return lostError(error, !notBegun);
   }

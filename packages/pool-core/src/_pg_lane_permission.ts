@@ -43,6 +43,12 @@ export class Permission {
     return this.#pooler.verdict.settled && this.#asked === this.#generation();
   }
 
+  /** Whether it is the server itself that answers. */
+  get isDirect(): boolean {
+    const { settled, name } = this.#pooler.verdict;
+    return settled && name === 'none';
+  }
+
   async #ask(client?: pg.Client): Promise<void> {
     const generation = this.#generation();
     this.#askAgainAt = this.#clock.now() + ASK_AGAIN_MS;

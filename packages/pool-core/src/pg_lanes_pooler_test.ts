@@ -1,4 +1,5 @@
 /** What lanes and names do behind a real PgBouncer, and where the verdict forbids them. */
+import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { type PgBouncerOptions, startPgBouncer } from '@fynlo/services/pgbouncer';
 import { expect, inject, test } from 'vitest';
 import type { LaneStats } from './_lane_stats.ts';
@@ -65,6 +66,41 @@ test.each(['transaction', 'session'] as const)(
     }
     expect(lanes().shared - before).toBe(1_000);
     expect(lanes().refused).toBeUndefined();
+  },
+);
+
+test.each(['transaction', 'session'] as const)(
+  'F78 behind PgBouncer in %s mode nothing is executed twice when the pooler loses its server',
+  async (poolMode) => {
+    const { hostname, port } = new URL(inject('postgresUrl'));
+    await using proxy = await startFaultProxy({ host: hostname, port: Number(port) });
+    await using bouncer = await startPgBouncer(proxy.url(inject('postgresUrl')), { poolMode });
+    await using aside = new Pool({ connectionString: inject('postgresUrl'), max: 1 });
+    const table = `twice_${poolMode}`;
+    await aside.query(`drop table if exists ${table}; create table ${table} (n int)`);
+    const pipelining = { ...PIPELINING, maxLanes: 1 };
+    await using pool = new Pool({ connectionString: bouncer.url, max: 2, pipelining });
+    await pool.detectPooler();
+    await burst(pool, 20);
+    expect(pool.stats().lanes?.lanes).toBe(1);
+
+    proxy.set('blackhole-to-client', { fresh: false });
+    const statements = Array.from({ length: 8 }, (_, n) =>
+      pool.query(`insert into ${table} values ($1)`, [n]).then(
+        () => 'done',
+        ({ maybeExecuted }) => (maybeExecuted === true ? 'maybe' : 'not done'),
+      ),
+    );
+    const executed = async (): Promise<number[]> =>
+      (await aside.query(`select n from ${table} order by n`)).rows.map(({ n }) => n);
+    await expect.poll(async () => (await executed()).length).toBe(8);
+    proxy.cutAll('reset');
+    proxy.set('pass');
+    // Executed, every one of them, and the answers lost.
+    expect(await Promise.all(statements)).toEqual(Array(8).fill('maybe'));
+    expect(await executed()).toEqual([0, 1, 2, 3, 4, 5, 6, 7]);
+    expect(await burst(pool, 20)).toEqual({ 'its own row': 18, '22012': 2 });
+    await aside.query(`drop table ${table}`);
   },
 );
 
