@@ -20,7 +20,8 @@ test('10 000 keys are invalidated in every process, far above 500 keys a second'
   expect(result.tookMs).toBeLessThan(performance.now() - began);
   expect(a.getCacheMetrics().localEntries).toBe(0);
   expect(await fixture.raw.keys(`${fixture.namespace}:*`)).toEqual([]);
-});
+  // Nearly all of it goes into storing 20 000 values first: on a busy machine longer than the usual limit.
+}, 60_000);
 
 test('a tag of 2 000 keys is invalidated with one command', async () => {
   const [a, b] = [await fixture.node(), await fixture.node()];

@@ -38,15 +38,25 @@ const WARM_UPS = 1;
 const KEYS = 10_000;
 const SCRATCH_TTL_MS = 60_000;
 const WRITE_MS = 5000;
+const WRITE_KEYS = 500;
+const VALUE = 'x'.repeat(100);
 
-/** Measures the variants interleaved on keys of their own, and applies the winner. @throws RedisUnavailableError */
-export async function tuneInvalidation(engine: CacheEngine): Promise<InvalidationTuningReport> {
+/**
+ * Measures the variants interleaved on keys of their own, and applies the winner.
+ *
+ * @param count of keys in each measurement
+ * @throws RedisUnavailableError
+ */
+export async function tuneInvalidation(
+  engine: CacheEngine,
+  count: number = KEYS,
+): Promise<InvalidationTuningReport> {
   const { clock } = engine.options;
   const began = clock.now();
   const { invalidator } = engine;
   const before = invalidator.shape;
   const prefix = `${engine.level.prefix}p:${engine.level.token()}:`;
-  const keys = Array.from({ length: KEYS }, (_, i) => `${prefix}${i}`);
+  const keys = Array.from({ length: count }, (_, i) => `${prefix}${i}`);
   const rounds = VARIANTS.map((): number[] => []);
   for (let round = -WARM_UPS; round < ROUNDS; round++) {
     for (let i = 0; i < VARIANTS.length; i++) {
@@ -75,7 +85,7 @@ export async function tuneInvalidation(engine: CacheEngine): Promise<Invalidatio
       best === current
         ? `nothing beat ${name(before)} by 5 % in most rounds: ${numbers}`
         : `${name(best)} beat ${name(before)} by 5 % and in most rounds: ${numbers}`,
-    keys: KEYS,
+    keys: count,
     tookMs: clock.now() - began,
   };
 }
@@ -88,11 +98,15 @@ async function measure(
   const { link } = engine;
   for (const lane of link.lanes) {
     const own = keys.filter((key) => link.laneOf(key) === lane);
-    await link.call(lane, WRITE_MS, (redis) => {
-      const pipeline = redis.pipeline();
-      for (const key of own) pipeline.set(key, 'x'.repeat(100), 'PX', SCRATCH_TTL_MS);
-      return pipeline.exec();
-    });
+    // In one pipeline, ten thousand commands live at once: half of the measurement's time was collecting them.
+    for (let from = 0; from < own.length; from += WRITE_KEYS) {
+      await link.call(lane, WRITE_MS, (redis) => {
+        const pipeline = redis.pipeline();
+        for (const key of own.slice(from, from + WRITE_KEYS))
+          pipeline.set(key, VALUE, 'PX', SCRATCH_TTL_MS);
+        return pipeline.exec();
+      });
+    }
   }
   const began = performance.now();
   const { failed, error } = await engine.invalidator.delete(keys, shape);

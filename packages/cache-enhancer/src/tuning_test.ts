@@ -1,5 +1,8 @@
 import { afterEach, beforeEach, expect, inject, test } from 'vitest';
+import { CacheEngine } from './_cache_engine.ts';
 import { type CacheFixture, cacheFixture, eventually } from './_cache_fixture.ts';
+import { tuneInvalidation } from './invalidation_tuning.ts';
+import { resolveOptions } from './options.ts';
 
 let fixture: CacheFixture;
 beforeEach(() => {
@@ -42,9 +45,25 @@ test('optimizeCacheInvalidation() returns what it measured, applies what it says
   expect(report.before).toEqual({ batchKeys: 500, batchesInFlight: 4, command: 'del' });
   expect(report.variants).toContainEqual(expect.objectContaining(report.after));
   for (const variant of report.variants) expect(variant.keysPerSecond).toBeGreaterThan(500);
+  expect(report.keys).toBe(10_000);
   expect(await fixture.raw.keys(`${fixture.namespace}:p:*`)).toEqual([]);
-  const again = await cache.optimizeCacheInvalidation();
-  expect(again.before).toEqual(report.after);
+});
+
+test('what was chosen for invalidations is what the next choice begins with', async () => {
+  const engine = new CacheEngine(
+    resolveOptions({ redis: fixture.raw, namespace: fixture.namespace, hardTimeoutMs: 5000 }),
+  );
+  await engine.start();
+  try {
+    // Not the choice by default, so that it cannot be right by chance.
+    engine.invalidator.shape = { batchKeys: 100, batchesInFlight: 1, command: 'del' };
+    const report = await tuneInvalidation(engine, 1000);
+    expect(report.before).toEqual({ batchKeys: 100, batchesInFlight: 1, command: 'del' });
+    expect(engine.invalidator.shape).toEqual(report.after);
+    expect((await tuneInvalidation(engine, 1000)).before).toEqual(report.after);
+  } finally {
+    await engine.close();
+  }
 });
 
 test('close() ends every connection and can be called again; afterwards calls are refused', async () => {
