@@ -48,8 +48,10 @@ export class VirtualTime implements Clock {
       const next = this.#heap[0];
       if (next === undefined || next.at > until) break;
       this.#pop();
+      // The database draws its next completion anew at each change: about half of what was to happen does not.
+      if (next.fn === undefined) continue;
       this.#now = next.at;
-      next.fn?.();
+      next.fn();
       await undefined;
       await undefined;
       await undefined;
