@@ -1,15 +1,15 @@
 import { existsSync } from 'node:fs';
 import type { Command } from '../cli/command.ts';
-import { UsageError } from '../cli/errors.ts';
+import { CliError, UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
-import { changeLines } from '../compare/change_table.ts';
+import { changeLines, NOTHING_TO_COMPARE } from '../compare/change_table.ts';
 import { type Change, compareSamples, hasRegression } from '../compare/compare.ts';
 import { compareBuilds } from '../compare/compare_builds.ts';
 import { buildOf } from '../compare/git_build.ts';
 import { comparableSamples } from '../compare/samples.ts';
-import { readResultFile } from '../results/result_file.ts';
+import { type ResultFile, readResultFile } from '../results/result_file.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import { startBenchServers } from '../servers/bench_servers.ts';
 import { Progress } from '../terminal/progress.ts';
@@ -49,6 +49,10 @@ export const compareCommand: Command<typeof flags> = {
       if (names.length > 0)
         throw new UsageError('Two result files are compared whole: leave the scenarios out');
       const [before, after] = [await readResultFile(a), await readResultFile(b)];
+      refuseBrokenRows([
+        [a, before],
+        [b, after],
+      ]);
       changes = compareSamples(comparableSamples(before), comparableSamples(after));
     } else if (isFile(a) || isFile(b)) {
       throw new UsageError(`A result file cannot be compared with a build: got "${a}" and "${b}"`);
@@ -93,12 +97,26 @@ export const compareCommand: Command<typeof flags> = {
       });
       progress.done();
     }
+    if (changes.length === 0) throw new UsageError(NOTHING_TO_COMPARE);
     terminal.out.write(
       `${format === 'json' ? JSON.stringify(changes, undefined, 2) : changeLines(changes, terminal.colors).join('\n')}\n`,
     );
     return hasRegression(changes) ? ExitCode.regression : ExitCode.ok;
   },
 };
+
+/**
+ * The rounds before the one that broke are in the file, but say nothing: a build that breaks must not pass as one that is as
+ * fast as before.
+ */
+function refuseBrokenRows(files: readonly (readonly [path: string, ResultFile])[]): void {
+  const broken = files.flatMap(([path, { scenarios }]) =>
+    scenarios.flatMap(({ id, failure }) =>
+      failure === undefined ? [] : [`${id} broke in ${path}: ${failure.split('\n')[0]}`],
+    ),
+  );
+  if (broken.length > 0) throw new CliError(broken.join('; '), ExitCode.crash);
+}
 
 /** A name that ends in .json is meant as a file, also when it is not there: the error then says so. */
 function isFile(name: string): boolean {

@@ -17,7 +17,7 @@ const COLUMNS: readonly Column[] = [
 
 /** The comparison as a table; `~` marks what may be chance, as benchstat does. */
 export function changeLines(changes: readonly Change[], colors: Terminal['colors']): string[] {
-  if (changes.length === 0) return [NOTHING];
+  if (changes.length === 0) return [NOTHING_TO_COMPARE];
   const paint = {
     better: colors.green,
     worse: colors.red,
@@ -30,12 +30,13 @@ export function changeLines(changes: readonly Change[], colors: Terminal['colors
 
 /** The same for a pull request or a step summary. */
 export function changeMarkdown(changes: readonly Change[]): string {
-  if (changes.length === 0) return NOTHING;
+  if (changes.length === 0) return NOTHING_TO_COMPARE;
   const rows = changes.map((change) => changeRow(change, (text) => text));
   return [...markdownTable(COLUMNS, rows), '', changeSummary(changes)].join('\n');
 }
 
-const NOTHING = 'Nothing to compare: no criterion was measured in both runs.';
+/** A comparison of nothing is not one that found no difference. */
+export const NOTHING_TO_COMPARE = 'Nothing to compare: no criterion was measured in both runs';
 
 function changeRow(c: Change, paint: (text: string) => string): string[] {
   const percent = `${c.change > 0 ? '+' : ''}${(c.change * 100).toFixed(1)} %`;
