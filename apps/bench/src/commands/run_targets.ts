@@ -69,7 +69,6 @@ export async function runTargets(
 ): Promise<ExitCode> {
   const asked = ids.flatMap((id) => scenarioById(id) ?? []);
   const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, asked));
-  const baseline = await baselineFor(flags.baseline);
   const failOn = parseFailOn(flags['fail-on']);
   const chosen = chosenSubjects(flags, asked);
   const plan = asked.map((scenario) => ({
@@ -79,6 +78,8 @@ export async function runTargets(
     rounds: roundsFor(scenario, flags),
   }));
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
+  // After all that may be wrong with the flags: an error is then the only line.
+  const baseline = await baselineFor(flags.baseline, (line) => terminal.err.write(`${line}\n`));
   const measured = new Set(
     kept?.scenarios.flatMap(({ id, failure }) => (failure === undefined ? [id] : [])),
   );
@@ -217,8 +218,11 @@ function judgedSubjects({ criteria }: Scenario): string[] {
   return criteria.flatMap(({ subject, peer }) => [subject, ...(peer === undefined ? [] : [peer])]);
 }
 
-function baselineFor(flag: string | undefined): ReturnType<typeof readCommittedBaseline> {
-  if (flag === undefined) return readCommittedBaseline();
+function baselineFor(
+  flag: string | undefined,
+  note: (line: string) => void,
+): ReturnType<typeof readCommittedBaseline> {
+  if (flag === undefined) return readCommittedBaseline(note);
   return flag === 'none' ? Promise.resolve(undefined) : readBaseline(flag);
 }
 

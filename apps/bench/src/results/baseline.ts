@@ -63,11 +63,23 @@ export function compareWithBaseline(baseline: Baseline, result: ResultFile): Cha
   );
 }
 
-/** The baseline that is committed beside this app; undefined where there is none. */
-export async function readCommittedBaseline(): Promise<Baseline | undefined> {
+/** Where the baseline is that is committed beside this app. */
+export function committedBaselineFile(): string {
   const manifest = createRequire(import.meta.url).resolve('@fynlo/bench/package.json');
-  const path = join(dirname(manifest), 'baselines', 'ratios.json');
-  return existsSync(path) ? readBaseline(path) : undefined;
+  return join(dirname(manifest), 'baselines', 'ratios.json');
+}
+
+/**
+ * The committed baseline. Undefined where it is missing, and `note` is told so: a checkout without it would otherwise pass
+ * for one without regressions.
+ */
+export async function readCommittedBaseline(
+  note: (line: string) => void,
+  path: string = committedBaselineFile(),
+): Promise<Baseline | undefined> {
+  if (existsSync(path)) return readBaseline(path);
+  note(`No baseline at ${path}: nothing is compared with it (--baseline none says so on purpose)`);
+  return undefined;
 }
 
 export async function writeBaseline(path: string, result: ResultFile): Promise<void> {

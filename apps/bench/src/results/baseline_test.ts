@@ -1,8 +1,17 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Baseline, compareWithBaseline, readBaseline, writeBaseline } from './baseline.ts';
+import { scenarioById } from '../scenario/catalog.ts';
+import {
+  type Baseline,
+  committedBaselineFile,
+  compareWithBaseline,
+  readBaseline,
+  readCommittedBaseline,
+  writeBaseline,
+} from './baseline.ts';
 import type { ResultFile } from './result_file.ts';
 
 let folder = '';
@@ -63,3 +72,37 @@ test('compareWithBaseline() compares no row that was measured under another load
   const longer = compareWithBaseline(await baseline(), result(0.1, 9, { durationMs: 4000 }));
   expect(longer).toHaveLength(2);
 });
+
+test('readCommittedBaseline() says in one line when the file is missing', async () => {
+  const notes: string[] = [];
+  const path = join(folder, 'missing.json');
+  expect(await readCommittedBaseline((line) => notes.push(line), path)).toBeUndefined();
+  expect(notes).toHaveLength(1);
+  expect(notes[0]).toContain(`No baseline at ${path}`);
+});
+
+test('readCommittedBaseline() reads what writeBaseline() wrote, and has nothing to say then', async () => {
+  const path = join(folder, 'committed.json');
+  await writeBaseline(path, result(1.5, 1));
+  const notes: string[] = [];
+  const read = await readCommittedBaseline((line) => notes.push(line), path);
+  expect(read?.ratios).toHaveLength(2);
+  expect(notes).toEqual([]);
+});
+
+test.runIf(existsSync(committedBaselineFile()))(
+  'the committed baseline has ratios of rows at the very load that a run of them has',
+  async () => {
+    const { ratios, loads } = await readBaseline(committedBaselineFile());
+    expect(ratios.length).toBeGreaterThan(0);
+    for (const { scenario: id, metric, subject, peer, samples } of ratios) {
+      const scenario = scenarioById(id);
+      expect(scenario?.criteria).toContainEqual(
+        expect.objectContaining({ metric, subject, peer: peer ?? 'a peer' }),
+      );
+      expect(scenario?.params).toMatchObject(loads[id] ?? { callers: 'a load' });
+      // So few rounds on both sides can show a regression at all.
+      expect(samples.length).toBeGreaterThanOrEqual(5);
+    }
+  },
+);
