@@ -129,6 +129,109 @@ test('fynlo-bench run with a subject that breaks ends with 1, whatever may fail 
   expect(err).toMatch(/P6 broke: Round of pg\.Pool in P6 failed: .*too many clients/);
 }, 60_000);
 
+/** A result file of one row, in which ours made so many operations a second, round by round, and the peer 1000. */
+async function resultOf(name: string, opsPerSecond: number, more: object = {}): Promise<string> {
+  const rounds = (ops: number): object[] =>
+    [1, 1.001, 0.999, 1.002, 0.998, 1.003].map((noise, round) => ({
+      ...{ round, position: round, metrics: { opsPerSecond: ops * noise } },
+    }));
+  const row = {
+    ...{ id: 'P6', name: 'exclusive-query', question: '?', target: 'a target', tookMs: 1 },
+    params: { callers: 64, connections: 10, warmupMs: 0, durationMs: 1000 },
+    verdict: 'pass',
+    criteria: [
+      {
+        criterion: {
+          metric: 'opsPerSecond',
+          subject: 'fynlo',
+          peer: 'pg.Pool',
+          op: '>=',
+          bound: 1,
+        },
+      },
+    ],
+    subjects: [
+      { name: 'fynlo', settings: '', rounds: rounds(opsPerSecond) },
+      { name: 'pg.Pool', settings: '', rounds: rounds(1000) },
+    ],
+    ...more,
+  };
+  const path = join(folder, `${name}.json`);
+  await writeFile(
+    path,
+    JSON.stringify({ kind: 'fynlo-bench', schemaVersion: 1, scenarios: [row] }),
+  );
+  return path;
+}
+
+test('fynlo-bench compare of two files ends with 98 where a number is worse by more than chance, and with 0 where none is', async () => {
+  const before = await resultOf('before', 1500);
+  const slower = await run(['compare', before, await resultOf('slower', 1200)]);
+  expect(slower.code).toBe(98);
+  expect(slower.out).toMatch(/P6 .*-20\.0 %.*worse/);
+  const same = await run(['compare', before, await resultOf('same', 1500)]);
+  expect(same.code).toBe(0);
+  expect(same.out).toContain('No significant difference');
+});
+
+test.each([['before'], ['after']])(
+  'fynlo-bench compare with a row that broke in the file %s ends with 1 and names the row',
+  async (which) => {
+    const failure = 'Round of fynlo in P6 failed: it broke\n    at a stack';
+    const broken = await resultOf(`broken-${which}`, 1500, { failure });
+    const whole = await resultOf(`whole-${which}`, 1500);
+    const files = which === 'before' ? [broken, whole] : [whole, broken];
+    const { code, out, err } = await run(['compare', ...files]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain(`P6 broke in ${broken}: Round of fynlo in P6 failed: it broke`);
+    expect(err.trim().split('\n')).toHaveLength(1);
+  },
+);
+
+test('fynlo-bench compare of files with nothing in common ends with 2, not as if all were the same', async () => {
+  const files = [await resultOf('p6', 1500), await resultOf('p7', 1500, { id: 'P7' })];
+  for (const format of ['pretty', 'json']) {
+    const { code, out, err } = await run(['compare', ...files, '--format', format]);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('no criterion was measured in both runs');
+  }
+});
+
+test.each([
+  ['a threshold that is missed', ['S3', '--threshold', 'S3.bytes<=1'], 'S3.bytes<=1: measured'],
+  ['a target whose subject is not built', ['K9'], ''],
+])(
+  'fynlo-bench run with %s ends with 99',
+  async (_, args, message) => {
+    const out = ['--out', join(folder, `missed-${args[0]}`), '--format', 'json', '--quiet'];
+    const { code, err } = await run(['run', ...args, ...out], servers());
+    expect(code).toBe(99);
+    expect(err).toContain(message);
+  },
+  60_000,
+);
+
+test('fynlo-bench run ends with 98 where the baseline was better, and with 0 where it was not', async () => {
+  const out = ['--out', join(folder, 'regression'), '--format', 'json', '--quiet'];
+  const baseline = async (budgetShare: number): Promise<string> => {
+    const path = join(folder, `share-${budgetShare}.json`);
+    const row = { scenario: 'S3', metric: 'budgetShare', subject: '@fynlo/pool-core' };
+    const value = {
+      ...{ kind: 'fynlo-bench-baseline', schemaVersion: 1, startedAt: '', machine: 'a machine' },
+      ratios: [{ ...row, samples: Array.from({ length: 6 }, () => budgetShare) }],
+      loads: { S3: { callers: 1, connections: 1 } },
+    };
+    await writeFile(path, JSON.stringify(value));
+    return path;
+  };
+  const args = ['run', 'S3', '-n', '6', ...out];
+  const smaller = await run([...args, '--baseline', await baseline(0.01)], servers());
+  expect(smaller.code).toBe(98);
+  expect(smaller.err).toMatch(/Against the baseline:[\s\S]*S3 .*worse/);
+  const larger = await run([...args, '--baseline', await baseline(100)], servers());
+  expect(larger.code).toBe(0);
+}, 60_000);
+
 test.each([
   [['--max', '10'], 0, 'in order'],
   [['--max', '100', '--instances', '20'], 3, 'The service may open 2000 connections'],
