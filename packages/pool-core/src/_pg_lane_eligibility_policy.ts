@@ -34,6 +34,9 @@ const FIRST: ReadonlySet<string> = new Set([
  */
 const NEVER: ReadonlySet<string> = new Set([
   'set_config',
+  'set_limit',
+  'isn_weak',
+  'sepgsql_setcon',
   'setseed',
   'currval',
   'lastval',
@@ -46,13 +49,17 @@ const NEVER: ReadonlySet<string> = new Set([
   'ts_rewrite',
   'connectby',
   'xpath_table',
-  'binary_upgrade_set_next_pg_type_oid',
+  'loread',
+  'lowrite',
   'postgres_fdw_disconnect',
   'postgres_fdw_disconnect_all',
 ]);
 
 /** dblink keeps connections in the session, lo_ descriptors, crosstab runs a text; locks of the session contain "advisory". */
-const NEVER_LIKE = /^(?:dblink|lo_|crosstab|pg_temp)|advisory/;
+const NEVER_LIKE = /^(?:dblink|lo_|crosstab|pg_temp|binary_upgrade_)|advisory/;
+
+/** The view of the settings, whose rule makes `set_config(..., false)` of an update. It is the only one like that. */
+const SETTINGS_VIEW = 'pg_settings';
 
 /** What of `pg_*()` only reads, or acts on others than the session. */
 const PG_HARMLESS =
@@ -163,6 +170,8 @@ export function examine(text: string): Examined {
   let first = '';
   let previous = '';
   let shareable = true;
+  let updates = false;
+  let namesSettings = false;
   let at = 0;
   for (;;) {
     at = skipBlank(text, at);
@@ -196,7 +205,10 @@ export function examine(text: string): Examined {
       }
       // `select ... into` makes a table.
       if (word === 'into' && previous !== 'insert' && previous !== 'merge') return NO;
-      shareable &&= mayBeSaid(word, isCalled(text, at));
+      updates ||= word === 'update';
+      namesSettings ||= word === SETTINGS_VIEW;
+      // Wherever the two stand: who reads settings `for update` loses no more than speed.
+      shareable &&= mayBeSaid(word, isCalled(text, at)) && !(updates && namesSettings);
       parts.push(word);
       previous = word;
       continue;
@@ -212,7 +224,8 @@ export function examine(text: string): Examined {
       if (at < 0) return NO;
       const quoted = text.slice(begun, at);
       const word = quoted.slice(1, -1).replaceAll('""', '"').toLowerCase();
-      shareable &&= mayBeSaid(word, isCalled(text, at));
+      namesSettings ||= word === SETTINGS_VIEW;
+      shareable &&= mayBeSaid(word, isCalled(text, at)) && !(updates && namesSettings);
       parts.push(quoted);
     } else if (c === DOLLAR) {
       const end = skipDollarQuoted(text, at);

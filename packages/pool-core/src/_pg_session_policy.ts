@@ -44,11 +44,20 @@ const begin = (rest: string): RegExp => new RegExp(START + rest, 'gi');
 
 /** Cheap and almost never wrong about a clean statement; the patterns below decide. */
 const HINT =
-  /advisory_lock|set_config|\btemp(?:orary)?\b|\bpg_temp\b|(?:^|[;\s/])(?:set|listen|prepare|declare|discard|deallocate|do)\s/i;
+  /advisory_lock|set_config|pg_settings|set_limit|isn_weak|u&"|\btemp(?:orary)?\b|\bpg_temp\b|(?:^|[;\s/])(?:set|listen|prepare|declare|discard|deallocate|do)\s/i;
 const SET = begin(
   String.raw`set\s+(?!local\b|constraints\b|transaction\b|seed\b)(?:session\s+(?!authorization\b|characteristics\b))?(session\s+\w+|time\s+zone|${NAME})`,
 );
-const SET_CONFIG = /set_config\s*\(\s*(?:'([^']+)')?[^;]*?,\s*([^,;()]+?)\s*\)/gi;
+const SET_CONFIG = /set_config"?\s*\(\s*(?:'([^']+)')?[^;]*?,\s*([^,;()]+?)\s*\)/gi;
+const SET_CONFIG_SAID = /set_config/gi;
+/** Of pg_trgm and of isn: each sets one setting for the session. */
+const SET_LIMIT = /\bset_limit"?\s*\(/i;
+const ISN_WEAK = /\bisn_weak"?\s*\(/i;
+/** The view of the settings, whose rule makes `set_config(..., false)` of an update, for whatever rows it finds. */
+const SETTINGS_VIEW = /\bpg_settings\b/i;
+const UPDATE = /\bupdate\b/i;
+/** In quoted identifiers they can spell any function. */
+const UNICODE_ESCAPES = /\bu&"/i;
 const LITERALLY_TRUE = /^'?t(?:rue)?'?(?:::bool(?:ean)?)?$/i;
 const LISTEN = begin(String.raw`listen\s`);
 const TEMP =
@@ -59,6 +68,13 @@ const PREPARE = begin(String.raw`prepare\s+(?!transaction\b)(${NAME})`);
 const LOST = begin(String.raw`(?:discard\s+all\b|deallocate\s+(?:prepare\s+)?all\b)`);
 const BLOCK = begin(String.raw`do\b`);
 const SET_IN_BLOCK = /\bset\s+(?!local\b)|\bexecute\b/i;
+
+/** What `RESET ALL` leaves as it is, although it is a setting. */
+const BEYOND_RESET_ALL: Readonly<Record<string, number>> = {
+  role: ROLE,
+  session_authorization: AUTHORIZATION,
+  'session authorization': AUTHORIZATION,
+};
 
 /** The settings behind SQL's own spellings. */
 const SPELLINGS: Readonly<Record<string, readonly string[]>> = {
@@ -80,25 +96,40 @@ export function tracesOf(text: string): Traces {
   let kinds = 0;
   let understood = true;
   const settings: string[] = [];
+  const leave = (...names: readonly string[]): void => {
+    for (const name of names) {
+      const other = BEYOND_RESET_ALL[name];
+      kinds |= other ?? SETTINGS;
+      if (other === undefined) settings.push(name);
+    }
+  };
+  const leaveAny = (): void => {
+    kinds |= SETTINGS | ROLE | AUTHORIZATION;
+    understood = false;
+  };
   for (const [, what = ''] of looked.matchAll(SET)) {
     const name = what.toLowerCase().replace(/\s+/g, ' ');
-    if (name === 'role') kinds |= ROLE;
-    else if (name === 'session authorization') kinds |= AUTHORIZATION;
-    else {
-      kinds |= SETTINGS;
-      settings.push(...(SPELLINGS[name] ?? [name.replaceAll('"', '')]));
-    }
+    leave(...(SPELLINGS[name] ?? [name.replaceAll('"', '')]));
   }
+  let calls = 0;
   for (const [, name, isLocal = ''] of looked.matchAll(SET_CONFIG)) {
+    calls++;
     // Only a literal true is sure to end with the transaction.
     if (LITERALLY_TRUE.test(isLocal)) continue;
-    kinds |= SETTINGS;
-    if (name === undefined) understood = false;
-    else settings.push(name.toLowerCase());
+    if (name === undefined) leaveAny();
+    else leave(name.toLowerCase());
   }
-  if (looked.search(BLOCK) >= 0 && SET_IN_BLOCK.test(looked)) {
+  if (calls !== (looked.match(SET_CONFIG_SAID)?.length ?? 0)) leaveAny();
+  if (looked.search(BLOCK) >= 0 && SET_IN_BLOCK.test(looked)) leaveAny();
+  if (SETTINGS_VIEW.test(looked) && UPDATE.test(looked)) {
     kinds |= SETTINGS;
     understood = false;
+  }
+  if (SET_LIMIT.test(looked)) leave('pg_trgm.similarity_threshold');
+  if (ISN_WEAK.test(looked)) leave('isn.weak');
+  if (UNICODE_ESCAPES.test(looked)) {
+    leaveAny();
+    kinds |= ADVISORY_LOCK;
   }
   if (looked.search(LISTEN) >= 0) kinds |= LISTENING;
   if (TEMP.test(looked)) kinds |= TEMPORARY;

@@ -15,6 +15,8 @@ import {
   undoing,
 } from './_pg_session_policy.ts';
 
+const ANY_SETTING = SETTINGS | ROLE | AUTHORIZATION;
+
 describe('tracesOf', () => {
   const clean = [
     'select 1',
@@ -36,6 +38,9 @@ describe('tracesOf', () => {
     'unlisten *',
     "select to_regclass('pg_temp.t')",
     'select 1 -- set x = 1',
+    "select setting from pg_settings where name = 'updated'",
+    'update settings set set_limit = 1 where set_limit > 2',
+    "select set_config('a.b', 'x', true), set_config('a.c', 'y', true)",
   ];
   test.each(clean)('sees nothing in %j', (text) => {
     expect(tracesOf(text)).toBe(NO_TRACES);
@@ -59,8 +64,26 @@ describe('tracesOf', () => {
     ],
     ["select set_config('app.tenant', $1, false)", SETTINGS, ['app.tenant']],
     ["select set_config('app.tenant', $1, $2)", SETTINGS, ['app.tenant']],
-    ['select set_config($1, $2, false)', SETTINGS, undefined],
-    ['do $$ begin set x = 1; end $$', SETTINGS, undefined],
+    ['select set_config($1, $2, false)', ANY_SETTING, undefined],
+    ['do $$ begin set x = 1; end $$', ANY_SETTING, undefined],
+    [`select "set_config"('app.tenant', '1', false)`, SETTINGS, ['app.tenant']],
+    ["select set_config /* here */ ('app.tenant', '1', false)", ANY_SETTING, undefined],
+    ["select set_config('a.b', 'x;y', false)", ANY_SETTING, undefined],
+    ["select U&\"set\\005fconfig\"('a.b', 'x', false)", ANY_SETTING | ADVISORY_LOCK, undefined],
+    ["select set_config('role', 'bob', false)", ROLE],
+    ["select set_config('Session_Authorization', 'bob', false)", AUTHORIZATION],
+    ['set "role" to bob', ROLE],
+    ['set session_authorization to bob', AUTHORIZATION],
+    ["update pg_settings set setting = 'x' where name = 'search_path'", SETTINGS, undefined],
+    [`UPDATE pg_catalog /* c */ . "pg_settings" SET setting = $1`, SETTINGS, undefined],
+    [
+      "with x as (update pg_settings set setting = 'x' returning *) select * from x",
+      SETTINGS,
+      undefined,
+    ],
+    ['select set_limit(0.9::real)', SETTINGS, ['pg_trgm.similarity_threshold']],
+    ['select public."set_limit" (0.9)', SETTINGS, ['pg_trgm.similarity_threshold']],
+    ['select isn_weak(true)', SETTINGS, ['isn.weak']],
     ['set role bob', ROLE],
     ['SET SESSION ROLE bob', ROLE],
     ['set session authorization bob', AUTHORIZATION],
@@ -76,12 +99,10 @@ describe('tracesOf', () => {
     ['discard all', STATEMENTS_LOST],
     ['deallocate all', STATEMENTS_LOST],
   ];
-  test.each(dirty)('sees what %j leaves', (text, kinds, settings = []) => {
+  test.each(dirty)('sees what %j leaves', (text, kinds, ...settings) => {
     const traces = tracesOf(text);
     expect(traces.kinds).toBe(kinds);
-    if (text.includes('set_config($1') || text.startsWith('do')) {
-      expect(traces.settings).toBeUndefined();
-    } else expect(traces.settings).toEqual(settings);
+    expect(traces.settings).toEqual(settings.length === 0 ? [] : settings[0]);
   });
 
   test('looks at the first 16 KiB of a long text, in bounded time', () => {
@@ -97,6 +118,8 @@ describe('tracesOf', () => {
       `${'/*'.repeat(8_000)}set x`,
       `${';  '.repeat(5_000)}set`,
       `declare ${'with '.repeat(3_000)}`,
+      `select ${'set_config('.repeat(1_500)}`,
+      `select ${'set_limit" '.repeat(1_500)}`,
     ]) {
       const begun = performance.now();
       tracesOf(text);

@@ -106,6 +106,35 @@ describe('F65 state left in a session', () => {
       'show application_name',
       '',
     ],
+    [
+      // Of one that is not reported: a reset for another one's sake would take it along.
+      'a setting changed through the view of them',
+      [`UPDATE pg_catalog . "pg_settings" SET setting = '77777' WHERE name = 'work_mem'`],
+      "select current_setting('work_mem') <> '77777kB'",
+      true,
+    ],
+    [
+      "pg_trgm's limit",
+      [
+        // Of two at once one would fail.
+        'select pg_advisory_xact_lock(65067); create extension if not exists pg_trgm',
+        'select set_limit(0.9)',
+      ],
+      'select show_limit()::text',
+      '0.3',
+    ],
+    [
+      'a role set by set_config',
+      ["select set_config('role', 'pg_monitor', false)"],
+      'select current_user = session_user',
+      true,
+    ],
+    [
+      'a role set inside a block',
+      ["do $$ begin execute 'set role pg_monitor'; end $$"],
+      'select current_user = session_user',
+      true,
+    ],
     ['a role', ['set role pg_monitor'], 'select current_user = session_user', true],
     [
       'a session authorization',
