@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { examine } from './_pg_lane_eligibility_policy.ts';
+import { Pool } from './pool.ts';
 
 /** FYNLO_SEED repeats a run. */
 const seed = Number(process.env['FYNLO_SEED'] ?? Date.now() % 1_000_000);
@@ -14,6 +15,9 @@ beforeAll(async () => {
   await client.connect();
   client.on('notice', () => {});
   await client.query('create table if not exists lane_t (a int, b text); truncate lane_t');
+  // Of two at once one would fail.
+  await client.query('select pg_advisory_xact_lock(65067); create extension if not exists pg_trgm');
+  await client.query(LOAD);
   before = await state();
 });
 afterAll(async () => {
@@ -21,15 +25,19 @@ afterAll(async () => {
   await client.end();
 });
 
-async function state(): Promise<unknown> {
-  const { rows } = await client.query(`
-    select current_user, session_user, current_setting('fynlo.probe', true) as probe,
+/** Loads pg_trgm, and with it settings that are listed from then on. */
+const LOAD = 'select show_limit()';
+const STATE = `
+    select show_limit() as trgm, current_user, session_user, current_setting('fynlo.probe', true) as probe,
       (select md5(string_agg(name || '=' || setting, ',' order by name)) from pg_settings) as settings,
       (select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory') as locks,
       (select count(*) from pg_listening_channels()) as channels,
       (select count(*) from pg_class where relpersistence = 't' and pg_table_is_visible(oid)) as temporary,
       (select count(*) from pg_prepared_statements) as prepared,
-      (select count(*) from pg_cursors where name <> '') as cursors`);
+      (select count(*) from pg_cursors where name <> '') as cursors`;
+
+async function state(): Promise<unknown> {
+  const { rows } = await client.query(STATE);
   const status = (client as unknown as { getTransactionStatus(): string }).getTransactionStatus();
   return { ...rows[0], status };
 }
@@ -46,6 +54,8 @@ const CHANGES = [
   'pg_try_advisory_lock(78)',
   `"pg_advisory_lock_shared"(79)`,
   "query_to_xml('select set_config(''fynlo.probe'', ''x'', false)', true, true, '')",
+  'set_limit(0.9::real)',
+  `"set_limit" (0.8)`,
   "ts_stat('select set_config(''fynlo.probe'', ''x'', false)::tsvector')",
 ];
 const COMMANDS = [
@@ -143,6 +153,9 @@ const shaped = fc
       'with w as (select 1) select',
       'insert into lane_t (b) select',
       'update lane_t set b =',
+      "update pg_settings set setting = 'x' where name = 'application_name' returning",
+      `UPDATE pg_catalog . "pg_settings" SET setting = '77777' WHERE name = 'work_mem' RETURNING`,
+      "with w as (update pg_settings set setting = 'x' where name = 'fynlo.probe' or name = 'application_name' returning 1) select",
       'with w as (delete from lane_t returning a) select',
     ),
     gap,
@@ -175,8 +188,60 @@ test(`whatever may share leaves its session as it was (seed ${seed})`, async () 
   expect(succeeded).toBeGreaterThan(numRuns / 50);
 }, 120_000);
 
+test(`so it does on the lane of a pool, whose next caller sees it as it was (seed ${seed})`, async () => {
+  await using pool = new Pool({
+    connectionString: inject('postgresUrl'),
+    statement_timeout: 500,
+    max: 2,
+    pipelining: { maxLanes: 1, lingerMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 },
+  });
+  await pool.detectPooler();
+  const look = async (): Promise<unknown> => (await pool.query(STATE)).rows[0];
+  await pool.query(LOAD);
+  const asNew = await look();
+  const sharedBefore = pool.stats().lanes?.shared ?? 0;
+  const exclusiveBefore = pool.stats().lanes?.exclusive;
+  let given = 0;
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(shaped, soup), async (text) => {
+      if (!examine(text).shareable) return;
+      given++;
+      await pool.query(text).catch(() => {});
+      expect(await look()).toEqual(asNew);
+    }),
+    { seed, numRuns: Math.ceil(numRuns / 4) },
+  );
+  // Each and every look at the state was at the lane that had been used.
+  expect(given).toBeGreaterThan(numRuns / 40);
+  expect(pool.stats().lanes?.shared).toBeGreaterThanOrEqual(sharedBefore + 2 * given);
+  expect(pool.stats().lanes?.exclusive).toBe(exclusiveBefore);
+}, 120_000);
+
+test('an update of the settings through their view is seen by nobody after it', async () => {
+  await using pool = new Pool({
+    connectionString: inject('postgresUrl'),
+    max: 2,
+    pipelining: { maxLanes: 1, lingerMs: 60_000 },
+  });
+  await pool.detectPooler();
+  await pool.query(LOAD);
+  const wanted = (await pool.query(STATE)).rows;
+  for (const change of [
+    "update pg_settings set setting = '77777' where name = 'work_mem'",
+    'select set_limit(0.9::real)',
+    "select set_config('work_mem', '77777', false)",
+  ]) {
+    await pool.query(change);
+    expect((await pool.query(STATE)).rows, change).toEqual(wanted);
+    const client = await pool.connect();
+    await client.query(LOAD);
+    expect((await client.query(STATE)).rows, change).toEqual(wanted);
+    client.release();
+  }
+});
+
 test('the state that is compared does see each of the changes', async () => {
-  for (const change of CHANGES.slice(0, 10)) {
+  for (const change of CHANGES.slice(0, 12)) {
     await client.query('begin');
     await client.query(`select ${change}`);
     expect(await state(), change).not.toEqual(before);
