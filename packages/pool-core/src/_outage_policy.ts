@@ -7,8 +7,8 @@ import type { ConnectErrorKind } from './connection_factory.ts';
 
 /**
  * `ready`: connect as the limits say. `suspect`: a connect has failed; one at a time. `down`: two have; one prober, with
- * backoff. `recovering`: the prober succeeded; 1, 2, 4 ... at a time, or every process that lost the same server comes
- * back at the same instant.
+ * backoff. `recovering`: the prober, who was the first round, succeeded; two at a time, and one more for each success, which is
+ * 1, 2, 4 ... by rounds, or every process that lost the same server comes back at the same instant.
  */
 export type Outage =
   | { readonly state: 'ready' }

@@ -74,6 +74,17 @@ describe('an outage', () => {
     expect(afterSuccess(outage, 22, 4)).toEqual(ready);
   });
 
+  it('lets twice as many connect in each round of the slow start: 1, 2, 4, 8, 16', () => {
+    let outage = fail(fail(ready, 0), 10, 0);
+    const rounds: number[] = [];
+    for (let now = 1_000; now < 1_005; now++) {
+      const allowed = connectsAllowed(outage, now, 100);
+      rounds.push(allowed);
+      for (let i = 0; i < allowed; i++) outage = afterSuccess(outage, now, 100);
+    }
+    expect(rounds).toEqual([1, 2, 4, 8, 16]);
+  });
+
   it('ends by itself when nothing more had to be opened', () => {
     const recovering: Outage = { state: 'recovering', since: 20, allowed: 2 };
     expect(afterTime(recovering, 2_019)).toBe(recovering);
