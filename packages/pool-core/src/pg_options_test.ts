@@ -69,6 +69,15 @@ describe('the options of Pool', () => {
     ['name', { name: '' }],
     ['scalingThreshold', { scalingThreshold: 7 }],
     ['options', 'postgres://localhost/x'],
+    ['ssl', { ssl: async () => ({ ca: '' }) }],
+    ['ssl', { ssl: Promise.resolve({ ca: '' }) }],
+    ['ssl', { ssl: 'verify' }],
+    ['ssl', { ssl: 'require' }],
+    ['ssl', { ssl: 'false' }],
+    ['ssl', { ssl: 1 }],
+    ['ssl', { ssl: ['ca'] }],
+    ['ssl in the connection string', { connectionString: 'postgres://a/b?ssl=verify' }],
+    ['ssl in the connection string', { connectionString: 'postgres://a/b?ssl=false' }],
   ])('a wrong %s is refused by its name: %j', (name, options) => {
     let refusal: unknown;
     try {
@@ -78,6 +87,44 @@ describe('the options of Pool', () => {
     }
     expect(refusal).toBeInstanceOf(InvalidOptionError);
     expect(refusal).toMatchObject({ option: name, code: 'ERR_POOL_INVALID_OPTION' });
+  });
+
+  test.each([
+    { ssl: undefined },
+    { ssl: null },
+    { ssl: true },
+    { ssl: false },
+    { ssl: '' },
+    { ssl: 'true' },
+    { ssl: 'no-verify' },
+    { ssl: {} },
+    { ssl: { ca: 'a', rejectUnauthorized: false, checkServerIdentity: () => undefined } },
+    { ssl: Object.create(null) },
+    ...[
+      'ssl=true',
+      'ssl=1',
+      'ssl=0',
+      'ssl=no-verify',
+      'sslmode=verify-full',
+      'sslmode=disable',
+    ].map((parameter) => ({ connectionString: `postgres://a/b?${parameter}` })),
+    { connectionString: 'postgres://a/b?ssl=verify&sslmode=verify-full' },
+    { connectionString: 'postgres://a,b/c?ssl=true' },
+    { connectionString: '/var/run/postgresql what?ssl=verify' },
+  ])('%j is as legal as it is to pg', (options) => {
+    expect(() => new Pool(options as PoolOptions)).not.toThrow();
+  });
+
+  test("libpq's modes are legal with pg-native, which hands them on, and the refusal elsewhere says where they go", () => {
+    class Native {
+      isConnected(): boolean {
+        return false;
+      }
+    }
+    const options = { ssl: 'require' } as unknown as PoolOptions;
+    expect(() => new Pool(options, Native)).not.toThrow();
+    expect(() => new Pool({ ...options, Client: Native } as never)).not.toThrow();
+    expect(() => new Pool(options)).toThrow(/sslmode=verify-full/);
   });
 
   test('what pg needs to say where it is connected is filled in from the connection string', () => {

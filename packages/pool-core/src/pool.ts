@@ -37,6 +37,7 @@ import { Servers, sameServer } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
+import { checkSsl } from './_pg_ssl_setting.ts';
 import { inTransaction } from './_pg_transaction.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
@@ -196,6 +197,7 @@ export class Pool
     }
     const given = options ?? {};
     const settings = readPoolOptions(given);
+    checkSsl(given, isNative(given.Client ?? Client));
     super(options);
     this.#settings = settings;
     if (Client !== undefined && given.Client === undefined) this.#inside.Client = Client;
