@@ -418,6 +418,6 @@ export class Servers {
   }
 }
 
-export function sameServer(a: Server | undefined, b: Server | undefined): boolean {
+function sameServer(a: Server | undefined, b: Server | undefined): boolean {
   return a === b || (a !== undefined && b !== undefined && keyOf(a) === keyOf(b));
 }

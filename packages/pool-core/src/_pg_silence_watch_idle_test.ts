@@ -12,7 +12,8 @@ function watched() {
     clock,
     silenceMs: 1_500,
     waits: () => lent.length > 0,
-    sameServer: () => true,
+    serverOf: () => 'one',
+    connected: () => [],
     lent: () => lent as pg.Client[],
     newClient: () => {
       asked++;

@@ -42,7 +42,8 @@ test('F13 a new connection that is not answered is followed by the next at once,
     waits: () => true,
     lent: () => (lost.length === 0 ? [silent] : []),
     newClient: clients.newClient,
-    sameServer: () => true,
+    serverOf: () => 'one',
+    connected: () => [],
     pooler: { verdict: { backendPids: true } as never, settle: () => new Promise(() => undefined) },
     lost: (clients) => {
       lost = clients;

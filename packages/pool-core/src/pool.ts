@@ -33,7 +33,7 @@ import { type Following, NestingWatch } from './_pg_nesting.ts';
 import { oneShots } from './_pg_one_shots.ts';
 import { PoolerDetector } from './_pg_pooler_detector.ts';
 import { abortableQueryOnce, type QueryCallback, type QueryRules, queryOnce } from './_pg_query.ts';
-import { Servers, sameServer } from './_pg_servers.ts';
+import { Servers } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
@@ -42,6 +42,7 @@ import { inTransaction } from './_pg_transaction.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { reachPosition, writePositionOf } from './_replica_position.ts';
+import { keyOf } from './_server_book.ts';
 import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
@@ -294,8 +295,16 @@ export class Pool
           }
         }
       },
+      *connected() {
+        for (const { connection } of resources.entries()) {
+          if (connection !== undefined) yield connection;
+        }
+      },
+      serverOf(client) {
+        const server = recordOf(client)?.server;
+        return server === undefined ? undefined : keyOf(server);
+      },
       newClient: (other) => this.#servers.newClient({}, other),
-      sameServer: (a, b) => sameServer(recordOf(a)?.server, recordOf(b)?.server),
       pooler: this.#pooler,
       lost: (clients) => this.#outdate(clients),
       reached: (tookMs) => this.manager.heardOfServer(tookMs),
