@@ -93,10 +93,14 @@ export class SilenceWatch {
     return server;
   }
 
-  /** What was learnt of a server's silences lasts as long as its connections: names lead to ever new addresses. */
+  /**
+   * What was learnt of a server's silences lasts as long as its connections: names lead to ever new addresses. Where none is
+   * left to any, a bad network may have cost them all: the patience with it is kept for those that follow.
+   */
   #forget(): void {
     const connected = new Set<ServerKey>();
     for (const client of this.#parts.connected()) connected.add(this.#parts.serverOf(client));
+    if (connected.size === 0) return;
     for (const [key, server] of this.#servers) {
       if (!connected.has(key) && !server.asking) this.#servers.delete(key);
     }
