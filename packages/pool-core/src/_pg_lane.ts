@@ -23,6 +23,7 @@ interface PipelinedClient extends Omit<ClientInside, 'connection'> {
   readonly _ended?: boolean;
   readonly connection: {
     readonly stream: {
+      readonly bytesRead?: number;
       readonly writableLength?: number;
       cork?(): void;
       uncork?(): void;
@@ -33,6 +34,9 @@ interface PipelinedClient extends Omit<ClientInside, 'connection'> {
 
 /** A lane takes no more while so much waits for its socket, bytes. */
 const UNSENT_LIMIT = 1 << 20;
+
+/** Nor while its head receives a result of more than this, bytes: all that is behind it waits for the whole of it. */
+const LARGE_RESULT = 1 << 18;
 
 export interface LaneHost {
   readonly resources: ResourcePool<pg.Client>;
@@ -66,12 +70,14 @@ export class Lane implements LaneView {
   #corked = false;
   /** When it last answered (monotonic ms). */
   #answeredAt = 0;
+  /** What its socket had received when the present head was first seen. */
+  #readBefore = 0;
   readonly openedAt: number;
   /** When its last query ended (monotonic ms). */
   idleSince: number;
   /** What a query costs on the way alone, ms. */
   roundTripMs: number;
-  /** Whether its head has been running for too long to put anything behind it. */
+  /** Whether its head has been running for too long, or receives too much, to put anything behind it. */
   heldUp = false;
   /** A cancel request is under way, or may still take effect. */
   cancelling = false;
@@ -247,10 +253,15 @@ export class Lane implements LaneView {
   /** A regular look at the head. @returns the head, when it has been out for a whole look. */
   look(now: number): LaneQuery | undefined {
     const { head } = this.flight;
-    if (head === undefined || head.sightings++ === 0) return undefined;
+    if (head === undefined) return undefined;
+    const { bytesRead = 0 } = this.#inside.connection.stream;
+    if (head.sightings++ === 0) {
+      this.#readBefore = bytesRead;
+      return undefined;
+    }
     const ownMs = this.#ownMs(head, now);
     const { headMs, slowP95Ms } = this.#host.tuning;
-    this.heldUp = ownMs >= headMs;
+    this.heldUp = ownMs >= headMs || bytesRead - this.#readBefore > LARGE_RESULT;
     if (!head.charged && ownMs > slowP95Ms) {
       // Not only when it is done: its next executions should not wait on other lanes meanwhile.
       head.charged = true;

@@ -182,3 +182,28 @@ test('queries that are work for the server are spread over as many connections a
   expect(lanes().lanes).toBe(8);
   expect(lanes().changes.map(({ reason }) => reason)).toContain('work');
 });
+
+test('behind a query that receives a large result nothing more is sent, however short it has run', async () => {
+  await using setting = await proxiedLanes(startFaultProxy, inject('postgresUrl'), {
+    pipelining: { ...ONE_LANE, maxLanes: 2 },
+  });
+  const { pool, proxy, lanes } = setting;
+  await pool.query('select 1');
+  // About a second for these; what comes on a connection of its own is not slowed down.
+  proxy.set('throttle', { bytesPerSecond: 2_000_000, direction: 'to-client', fresh: false });
+  const ended: string[] = [];
+  const large = pool
+    .query("select repeat('x', 100_000) as x from generate_series(1, 20)")
+    .then(({ rows }) => {
+      ended.push('large');
+      return rows.length;
+    });
+  const behind = pool.query('select 1 as n').then(() => ended.push('behind it'));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await pool.query('select 2 as n').then(() => ended.push('later'));
+  expect(ended).toEqual(['later']);
+  expect(lanes().lanes).toBe(2);
+  expect(await large).toBe(20);
+  await behind;
+  expect(ended).toEqual(['later', 'large', 'behind it']);
+});
