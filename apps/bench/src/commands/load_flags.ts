@@ -1,7 +1,7 @@
 import { UsageError } from '../cli/errors.ts';
 import { type FlagValues, switchFlag, textFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
-import type { Params, Scenario } from '../scenario/scenario.ts';
+import type { LoadPart, Params, Scenario } from '../scenario/scenario.ts';
 
 /** What a scenario is run with, where it is not its own parameters. */
 export const loadFlags = {
@@ -27,12 +27,14 @@ export type LoadFlags = FlagValues<typeof loadFlags>;
 /**
  * A scenario's parameters, but for what the flags say.
  *
+ * @throws UsageError for a flag that the scenario does not use: the result would state a load that was not put
  * @param scale of the scenario's own duration; its warm-up is what compilers and controllers need, however short the
  * measurement is, and the times of the flags are taken as they are
  */
 export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Params {
   if (flags.closed === true && flags.rate !== undefined)
     throw new UsageError('--closed and --rate exclude each other: a closed loop has no rate');
+  refuseUnused(scenario, flags);
   const { ratePerSecond: ownRate, ...own } = scenario.params;
   const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
   return {
@@ -42,6 +44,26 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
     durationMs: flags.duration === undefined ? own.durationMs * scale : flags.duration * 1000,
     ...(rate === undefined ? {} : { ratePerSecond: rate }),
   };
+}
+
+const PARTS = {
+  callers: 'callers',
+  connections: 'connections',
+  duration: 'duration',
+  warmup: 'warmup',
+  rate: 'rate',
+  closed: 'rate',
+} as const satisfies Partial<Record<keyof LoadFlags, LoadPart>>;
+
+function refuseUnused({ id, takes }: Scenario, flags: LoadFlags): void {
+  if (takes === undefined) return;
+  for (const [flag, part] of Object.entries(PARTS)) {
+    if (flags[flag as keyof typeof PARTS] === undefined || takes.includes(part)) continue;
+    const names = takes.map((taken) => (taken === 'rate' ? '--rate, --closed' : `--${taken}`));
+    throw new UsageError(
+      `${id} does not take --${flag}: of the load flags it takes ${names.join(', ') || 'none'}`,
+    );
+  }
 }
 
 /**

@@ -19,6 +19,9 @@ export interface Params {
   readonly ratePerSecond?: number;
 }
 
+/** A part of its load that a scenario lets the command line change; `rate` is that it is an open or a closed loop. */
+export type LoadPart = 'callers' | 'connections' | 'duration' | 'warmup' | 'rate';
+
 /** One line of a verdict: a number of ours against a fixed bound, or against a peer's in the same run. */
 export interface Criterion {
   readonly metric: MetricName;
@@ -73,6 +76,8 @@ export interface Scenario {
   readonly target: string;
   readonly needs: readonly ServerNeed[];
   readonly params: Params;
+  /** What of its load flags may change: what its rounds read. @default all of it */
+  readonly takes?: readonly LoadPart[];
   /** Rounds of each subject, at least 5 for a verdict; a scenario that is exact (a count, a size) may need 1. */
   readonly rounds: number;
   readonly criteria: readonly Criterion[];

@@ -46,6 +46,7 @@ export const guardCost: Scenario = {
   question: 'What does the guard cost on the whole path of a checkout, `select 1` and its release?',
   target: '<= 1.03x CPU of the same pool without it',
   needs: ['postgres'],
+  takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 8, connections: 4, warmupMs: 800, durationMs: 6000 },
   rounds: 5,
   criteria: PAIRS.map(({ name }) => ({

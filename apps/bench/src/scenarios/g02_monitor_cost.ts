@@ -18,6 +18,7 @@ export const monitorCost: Scenario = {
   question: 'What do all monitors of guard and optimizer cost together, at their defaults?',
   target: '< 1 % CPU of a busy process, <= 0.3 % of an idle one',
   needs: [],
+  takes: ['connections', 'duration'],
   params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 32_000 },
   rounds: 1,
   criteria: [

@@ -13,6 +13,7 @@ export const leakedLeases: Scenario = {
   question: 'Are leaked checkouts taken back, and is a healthy one ever called leaked?',
   target: '>= 99 % served again, 0 false reports in 1M healthy acquires',
   needs: ['postgres'],
+  takes: ['callers', 'connections'],
   params: { callers: 64, connections: LEASES_A_FORM, warmupMs: 0, durationMs: 0 },
   limitMs: 180_000,
   rounds: 2,

@@ -11,6 +11,7 @@ export const probeStall: Scenario = {
   question: 'How long does the event loop stand still for the probe that proves a leak?',
   target: '<= 1/3 of a forced gc() at 50 MB of live heap, <= 1/10 at 500 MB',
   needs: [],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 5,
   criteria: [

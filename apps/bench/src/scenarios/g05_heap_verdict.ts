@@ -14,6 +14,7 @@ export const heapVerdict: Scenario = {
   question: 'Is growing memory called a leak when it is one, and only then?',
   target: '0 alarms on healthy series; >= 0.85 of the leaks within an hour, >= 0.95 within two',
   needs: [],
+  takes: [],
   params: { callers: SERIES_A_CLASS, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 300_000,
   rounds: 1,

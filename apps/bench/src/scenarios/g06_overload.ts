@@ -14,6 +14,7 @@ export const overload: Scenario = {
   question: 'How much useful work is done when three times as much comes in as can be done?',
   target: '>= 0.95 of capacity (under-pressure at its default 0.12)',
   needs: [],
+  takes: ['duration', 'warmup'],
   params: { callers: 1, connections: 1, warmupMs: 3000, durationMs: 6000 },
   rounds: 3,
   criteria: [{ metric: 'goodputRatio', subject: 'fynlo', op: '>=', bound: 0.95 }],

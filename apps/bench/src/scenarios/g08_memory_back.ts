@@ -12,6 +12,7 @@ export const memoryBack: Scenario = {
   question: 'Does an idle process give the memory of a 300 MB burst back to the system?',
   target: '<= 0.3x the resident set of a process that keeps it for good',
   needs: [],
+  takes: ['duration', 'warmup'],
   params: { callers: 1, connections: 1, warmupMs: 500, durationMs: IDLE_MS },
   rounds: 5,
   criteria: [

@@ -20,6 +20,7 @@ export const largeResults: Scenario = {
   question: 'How much memory does a result of a million rows take?',
   target: 'in portions <= 0.2x of full buffering; ended by a budget of 16 MB <= 0.25x',
   needs: ['postgres'],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 120_000,
   rounds: 5,

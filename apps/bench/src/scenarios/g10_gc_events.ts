@@ -10,6 +10,7 @@ export const gcEvents: Scenario = {
   question: 'Is every garbage collection counted, also when several come within one task?',
   target: '1.00 of those V8 itself counts (prom-client: 0.36 to 0.69)',
   needs: [],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 3,
   // Two decimals: the two counters do not stop in the same instant.

@@ -16,6 +16,7 @@ export const localHit: Scenario = {
   question: 'What CPU does `await getOrSet` take when the value is in the process?',
   target: '<= 1/20 of bentocache and cacheable, <= 1/3 of async-cache-dedupe',
   needs: ['redis'],
+  takes: ['duration', 'warmup'],
   params: { callers: 1, connections: 1, warmupMs: 300, durationMs: 1500 },
   rounds: 5,
   criteria: [

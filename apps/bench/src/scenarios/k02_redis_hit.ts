@@ -12,6 +12,7 @@ export const redisHit: Scenario = {
   question: 'How fast are values that only Redis has, with 64 requests in flight?',
   target: '>= 1.7x ops at <= 0.5x CPU of raw ioredis, >= 2.5x ops of bentocache',
   needs: ['redis'],
+  takes: ['callers', 'duration', 'warmup', 'rate'],
   params: { callers: 64, connections: 1, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [

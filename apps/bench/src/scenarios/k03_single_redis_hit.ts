@@ -12,6 +12,7 @@ export const singleRedisHit: Scenario = {
   question: 'Does a lone request to Redis cost no more than a raw get?',
   target: '>= 0.9x ops of raw ioredis',
   needs: ['redis'],
+  takes: ['callers', 'duration', 'warmup', 'rate'],
   params: { callers: 1, connections: 1, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [{ metric: 'opsPerSecond', subject: 'fynlo', peer: 'ioredis', op: '>=', bound: 0.9 }],

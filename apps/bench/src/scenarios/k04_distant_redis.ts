@@ -13,6 +13,7 @@ export const distantRedis: Scenario = {
     'Does gathering reads add latency when Redis is 4 ms away and 5,000 requests a second arrive?',
   target: 'p50 <= 1.05x of raw ioredis, <= 0.6x of autopipelining',
   needs: ['redis'],
+  takes: ['callers', 'duration', 'warmup', 'rate'],
   params: { callers: 64, connections: 1, warmupMs: 1000, durationMs: 3000, ratePerSecond: 5000 },
   rounds: 5,
   criteria: [

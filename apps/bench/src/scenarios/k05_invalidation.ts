@@ -20,6 +20,7 @@ export const invalidation: Scenario = {
   question: 'How many keys a second can be invalidated, all in-process levels reached?',
   target: '>= 3x of bentocache deleteMany with its bus (the floor is 500 keys/s)',
   needs: ['redis'],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 5,
   criteria: [

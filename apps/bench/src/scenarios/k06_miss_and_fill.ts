@@ -12,6 +12,7 @@ export const missAndFill: Scenario = {
   question: 'How fast are misses that run a loader and fill both levels?',
   target: '>= 1.5x ops of bentocache',
   needs: ['redis'],
+  takes: ['callers', 'duration', 'warmup', 'rate'],
   params: { callers: 64, connections: 1, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [

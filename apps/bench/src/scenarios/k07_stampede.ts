@@ -16,6 +16,7 @@ export const stampede: Scenario = {
   question: 'How often does the loader run when 4 nodes x 250 callers want one cold key?',
   target: '1 run (a single flight per process gives 4)',
   needs: ['redis'],
+  takes: [],
   params: { callers: NODES * CALLERS_PER_NODE, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 3,
   criteria: [{ metric: 'loads', subject: 'fynlo', op: '==', bound: 1 }],

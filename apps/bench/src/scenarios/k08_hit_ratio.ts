@@ -31,6 +31,7 @@ export const hitRatio: Scenario = {
     'Which share of requests does the in-process level answer, against LRU, ARC, S3-FIFO and the optimum?',
   target: `mean at or above S3-FIFO, no row > 2 points under LRU (generated traces, and the public ones in ${TRACES_FOLDER})`,
   needs: ['redis'],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 900_000,
   rounds: 1,

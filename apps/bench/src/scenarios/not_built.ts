@@ -16,6 +16,7 @@ export function notBuiltScenario(row: {
   return {
     ...texts,
     needs: [],
+    takes: [],
     params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
     rounds: 1,
     criteria: [{ metric: 'errors', subject: 'fynlo', op: '==', bound: 0 }],

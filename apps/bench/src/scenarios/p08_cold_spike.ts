@@ -17,6 +17,7 @@ export const coldSpike: Scenario = {
     'How long does a cold pool take for 1000 checkouts at once, and how many connections does it open?',
   target: '<= 0.15x the time of pg.Pool, <= 30 connections',
   needs: ['postgres'],
+  takes: ['callers', 'connections'],
   params: { callers: 1000, connections: 500, warmupMs: 0, durationMs: 0 },
   rounds: 5,
   criteria: [

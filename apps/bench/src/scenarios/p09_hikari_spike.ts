@@ -13,6 +13,7 @@ export const hikariSpike: Scenario = {
     "Does a pool of five warm connections answer HikariCP's spike of 50 without opening 45 more?",
   target: '<= 40 ms, <= 7 connections',
   needs: [],
+  takes: ['callers', 'connections'],
   params: { callers: 50, connections: 50, warmupMs: 0, durationMs: 0 },
   rounds: 5,
   criteria: [

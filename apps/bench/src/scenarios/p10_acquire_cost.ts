@@ -12,6 +12,7 @@ export const acquireCost: Scenario = {
   question: "What does the pool's own bookkeeping cost for an acquire and its release?",
   target: '<= 0.2x CPU of pg.Pool with 64 callers, <= 0.1x with 10,000 queued',
   needs: [],
+  takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 64, connections: CONNECTIONS, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [

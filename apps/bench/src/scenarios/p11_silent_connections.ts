@@ -17,6 +17,7 @@ export const silentConnections: Scenario = {
     'How long until callers are served again when all open sockets fall silent and new ones work?',
   target: '<= 2 s, no query timeout needed (pg.Pool: never)',
   needs: ['postgres'],
+  takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 32, connections: 10, warmupMs: 1000, durationMs: WATCH_MS },
   rounds: 3,
   criteria: [

@@ -22,6 +22,7 @@ export const serverKilled: Scenario = {
   target:
     '<= 32 errors (in flight), <= 30 sockets, 0 hung, served <= 250 ms after the server is back',
   needs: [],
+  takes: ['callers', 'connections', 'warmup'],
   params: { callers: CALLERS, connections: 10, warmupMs: 1000, durationMs: 0 },
   rounds: 3,
   criteria: [

@@ -24,6 +24,7 @@ export const metastability: Scenario = {
     'Do several processes come back by themselves after the database ran at 5 % speed for four seconds?',
   target: '>= 90 % of throughput within 10 s, size <= 3x before',
   needs: [],
+  takes: ['callers', 'connections', 'warmup'],
   params: { callers: 6, connections: 150, warmupMs: 1500, durationMs: BEFORE_MS + WATCH_MS },
   rounds: 2,
   criteria: [

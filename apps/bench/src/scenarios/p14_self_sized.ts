@@ -15,6 +15,7 @@ export const selfSized: Scenario = {
   question: 'Does a pool that may open 500 connections settle where the best fixed size would be?',
   target: '>= 0.95x throughput of the best fixed size',
   needs: ['postgres'],
+  takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 200, connections: 500, warmupMs: 3000, durationMs: 3000 },
   rounds: 5,
   criteria: [

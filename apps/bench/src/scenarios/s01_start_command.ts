@@ -9,6 +9,7 @@ export const freshStart: Scenario = {
   question: 'How long does `npm start` take in a fresh clone with empty caches?',
   target: '<= 5 minutes, first line of progress within 5 s',
   needs: [],
+  takes: [],
   params: { callers: 1, connections: 500, warmupMs: 0, durationMs: 0 },
   limitMs: 900_000,
   rounds: 1,

@@ -9,6 +9,7 @@ export const freshTest: Scenario = {
   question: 'How long does `npm test` take in a fresh clone with empty caches?',
   target: '<= 10 minutes',
   needs: [],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 1_200_000,
   rounds: 1,

@@ -14,6 +14,7 @@ export const poolCoreSize: Scenario = {
   target:
     '0 dependencies besides the peer pg, within the sizeLimit of its package.json, compressed',
   needs: [],
+  takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   rounds: 1,
   criteria: [
