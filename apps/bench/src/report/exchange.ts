@@ -33,7 +33,13 @@ function series(result: ResultFile): Series[] {
 export function bencherFormat(result: ResultFile): string {
   const entries = series(result).map(({ name, unit, value, low, high }) => [
     name,
-    { [unit === 'x' ? 'ratio' : unit]: { value, lower_value: low, upper_value: high } },
+    {
+      [unit === 'x' ? 'ratio' : unit]: {
+        value,
+        ...(isNumber(low) ? { lower_value: low } : {}),
+        ...(isNumber(high) ? { upper_value: high } : {}),
+      },
+    },
   ]);
   return JSON.stringify(Object.fromEntries(entries), undefined, 2);
 }
@@ -43,11 +49,25 @@ export function bencherFormat(result: ResultFile): string {
  * given inverted, and say so in their unit: the tool is `customSmallerIsBetter`.
  */
 export function githubActionFormat(result: ResultFile): string {
-  const rows = series(result).map(({ name, unit, better, value, low, high }) => ({
-    name,
-    unit: better === 'lower' ? unit : `1 / (${unit})`,
-    value: better === 'lower' ? value : 1 / value,
-    ...(low === undefined || high === undefined ? {} : { range: `${low}..${high}` }),
-  }));
+  const rows = series(result).flatMap(({ name, unit, better, value, low, high }) => {
+    const [shown, from, to] =
+      better === 'lower' ? [value, low, high] : [1 / value, inverse(high), inverse(low)];
+    // Nothing of which more is better: its inverse is no number, and JSON would have null.
+    if (!Number.isFinite(shown)) return [];
+    return {
+      name,
+      unit: better === 'lower' ? unit : `1 / (${unit})`,
+      value: shown,
+      ...(isNumber(from) && isNumber(to) ? { range: `${from}..${to}` } : {}),
+    };
+  });
   return JSON.stringify(rows, undefined, 2);
+}
+
+function inverse(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : 1 / value;
+}
+
+function isNumber(value: number | undefined): value is number {
+  return value !== undefined && Number.isFinite(value);
 }
