@@ -37,7 +37,7 @@ function nextLine(): string {
 }
 
 describe('leases of DynamicConnectionPoolManager', () => {
-  test('that are dropped are told with their line, and their connections serve again', async () => {
+  test('F60 that are dropped are told with their line, and their connections serve again', async () => {
     const server = new FakeServer();
     const pool = new DynamicConnectionPoolManager({
       minConnections: 0,
@@ -86,7 +86,7 @@ describe('leases of DynamicConnectionPoolManager', () => {
 });
 
 describe('leases of Pool', () => {
-  test('that are dropped in a transaction are told, and their locks are free', async () => {
+  test('F60 that are dropped in a transaction are told, and their locks are free', async () => {
     const pool = new Pool({ connectionString: inject('postgresUrl'), max: 1 });
     await pool.query('create table if not exists leak_guard_pool_core (id int primary key)');
     await pool.query('insert into leak_guard_pool_core values (1) on conflict do nothing');

@@ -87,7 +87,8 @@ export async function runCase(
     }
     // A case that ended with an error has not measured everything: that error is the reason.
     const judged = fault.criteria.filter(
-      ({ metric }) => reasons.length === 0 || Object.hasOwn(reply.metrics, metric),
+      ({ metric, optional }) =>
+        (reasons.length === 0 && optional !== true) || Object.hasOwn(reply.metrics, metric),
     );
     reasons.unshift(
       ...judged.flatMap((one) =>

@@ -10,7 +10,11 @@ const CORE = 'packages/pool-core/src';
 
 /** What is in the catalogue and not in the matrix: virtual time, several processes or hosts, or our own parts alone. */
 export const ELSEWHERE: readonly FaultElsewhere[] = [
-  { id: 'F07', what: 'fork, cluster, worker threads' },
+  {
+    id: 'F07',
+    what: 'fork, cluster, worker threads',
+    test: 'internal/ecosystem/src/processes_test.ts',
+  },
   { id: 'F19', what: 'one packet in five is lost', test: `${CORE}/pg_bad_network_test.ts` },
   { id: 'F20', what: 'idle connections cut by a NAT device', test: `${CORE}/lifecycle_test.ts` },
   {
@@ -39,7 +43,11 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
   },
   { id: 'F53', what: 'garbage collection', test: `${CORE}/pg_blocked_loop_test.ts` },
   { id: 'F54', what: 'a budget of connections kept in Redis' },
-  { id: 'F60', what: 'a client that is never given back', test: `${CORE}/pg_acquire_test.ts` },
+  {
+    id: 'F60',
+    what: 'a client that is never given back',
+    test: 'packages/leak-guard/src/pool_core_leaks_test.ts',
+  },
   { id: 'F77', what: 'a password that changes', test: `${CORE}/pg_credentials_test.ts` },
   { id: 'F78', what: 'poolers in between', test: `${CORE}/pg_pooler_test.ts` },
   { id: 'F80', what: 'jumps of the clock', test: `${CORE}/clock_jumps_test.ts` },

@@ -15,6 +15,8 @@ export interface FaultCriterion {
   readonly unit: '' | 'ms' | 'MB' | '/s';
   readonly op: '<=' | '>=' | '==';
   readonly bound: number;
+  /** Not judged where the case leaves the metric out: the pool has no way to be put to this, and a note says so. */
+  readonly optional?: true;
 }
 
 /** Something that happens to a pool, and what it must do then. One file each. */
