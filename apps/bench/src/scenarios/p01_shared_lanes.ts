@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { fynloLanes } from '../subjects/fynlo_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
+import { postgresJs } from '../subjects/postgres_js.ts';
 import { makeItems } from './items.ts';
 import { selectItems } from './select_items.ts';
 
@@ -19,5 +20,5 @@ export const sharedLanes: Scenario = {
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'pg.Pool', op: '>=', bound: 2 },
     { metric: 'cpuMicrosPerOp', subject: 'fynlo lanes', peer: 'pg.Pool', op: '<=', bound: 0.6 },
   ],
-  subjects: poolSubjects([fynloLanes, pgPool], selectItems),
+  subjects: poolSubjects([fynloLanes, pgPool, postgresJs], selectItems),
 };

@@ -2,6 +2,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { fynloLanes } from '../subjects/fynlo_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
+import { postgresJs } from '../subjects/postgres_js.ts';
 import { makeItems } from './items.ts';
 import { selectItems } from './select_items.ts';
 
@@ -19,7 +20,7 @@ export const fewLanes: Scenario = {
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'pg.Pool', op: '>=', bound: 2.6 },
   ],
   subjects: [
-    ...poolSubjects([fynloLanes], selectItems),
+    ...poolSubjects([fynloLanes, postgresJs], selectItems),
     ...poolSubjects([{ ...pgPool, settings: 'pg.Pool with 10 connections' }], (open, context) =>
       selectItems(open, { ...context, params: { ...context.params, connections: 10 } }),
     ),

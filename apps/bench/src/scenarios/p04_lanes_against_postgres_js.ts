@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { fynloLanes } from '../subjects/fynlo_pool.ts';
+import { pgPool } from '../subjects/pg_pool.ts';
 import { postgresJs } from '../subjects/postgres_js.ts';
 import { makeItems } from './items.ts';
 import { selectItems } from './select_items.ts';
@@ -19,5 +20,5 @@ export const lanesAgainstPostgresJs: Scenario = {
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'postgres.js', op: '>=', bound: 1.6 },
     { metric: 'cpuMicrosPerOp', subject: 'fynlo lanes', peer: 'postgres.js', op: '<=', bound: 0.5 },
   ],
-  subjects: poolSubjects([fynloLanes, postgresJs], selectItems),
+  subjects: poolSubjects([fynloLanes, postgresJs, pgPool], selectItems),
 };

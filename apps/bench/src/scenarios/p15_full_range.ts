@@ -21,6 +21,7 @@ export const fullRange: Scenario = {
     'Does the pool reach 500 real connections when 500 callers hold one, and come back to 10?',
   target: '500 server-side in <= 5 s when demanded, no flapping, back after the load',
   needs: ['postgres'],
+  takes: ['callers', 'connections'],
   params: {
     callers: HOLDERS,
     connections: HOLDERS,
@@ -77,6 +78,42 @@ export const fullRange: Scenario = {
           },
           details: { events: events.length },
         };
+      },
+    },
+    {
+      // Beside it, not judged: pg-pool closes what is idle at once after the timeout, and tells no directions.
+      name: 'pg.Pool',
+      settings: `pg.Pool 10..500, idleTimeoutMillis ${IDLE_TIMEOUT_MS}`,
+      async round({ databaseUrl, params }) {
+        const { default: pg } = await import('pg');
+        const pool = new pg.Pool({
+          connectionString: databaseUrl,
+          min: MINIMUM,
+          max: params.connections,
+          idleTimeoutMillis: IDLE_TIMEOUT_MS,
+        });
+        pool.on('error', () => {});
+        const begun = performance.now();
+        let reachedMs = HOLD_MS;
+        let holding = 0;
+        await Promise.all(
+          Array.from({ length: params.callers }, async () => {
+            const client = await pool.connect();
+            await client.query('begin');
+            if (++holding === params.callers) reachedMs = performance.now() - begun;
+            await sleep(HOLD_MS);
+            await client.query('commit');
+            client.release();
+          }),
+        );
+        const loadOver = performance.now();
+        while (pool.totalCount > MINIMUM && performance.now() - loadOver < WATCH_SHRINK_MS) {
+          await sleep(100);
+        }
+        const shrinkMs = performance.now() - loadOver;
+        const connectionsAfter = pool.totalCount;
+        await pool.end();
+        return { metrics: { totalMs: reachedMs, connectionsAfter, shrinkMs } };
       },
     },
   ],
