@@ -98,7 +98,7 @@ async function measure(
   const { link } = engine;
   for (const lane of link.lanes) {
     const own = keys.filter((key) => link.laneOf(key) === lane);
-    // In one pipeline, ten thousand commands live at once: half of the measurement's time was collecting them.
+    // In one pipeline ten thousand commands would live at once, each with its promise.
     for (let from = 0; from < own.length; from += WRITE_KEYS) {
       await link.call(lane, WRITE_MS, (redis) => {
         const pipeline = redis.pipeline();
