@@ -66,12 +66,18 @@ export class LaneQueue extends QueryList {
     query.settle(new AcquireAbortedError(clock.now() - query.queuedAt, reason));
   }
 
-  /** All of them, in the next tick: a callback is never called within the call. */
+  /** All of them. */
   refuse(error: Error): void {
     for (let query = this.head; query !== undefined; query = this.head) {
       this.remove(query);
-      process.nextTick(settleRefused, query, error);
+      this.refuseNextTick(query, error);
     }
+  }
+
+  /** Of a query that stands in no list: a callback is never called within the call. Its signal comes too late, and must not remove it. */
+  refuseNextTick(query: LaneQuery, error: Error): void {
+    query.unwatch?.();
+    process.nextTick(settleRefused, query, error);
   }
 }
 

@@ -182,7 +182,7 @@ export class Lanes implements LaneUser {
       return;
     }
     if (this.#isFull) {
-      process.nextTick(() => query.settle(this.#parts.queueFullError()));
+      this.#queue.refuseNextTick(query, this.#parts.queueFullError());
       return;
     }
     this.#queue.join(query, now);

@@ -82,7 +82,7 @@ describe('pipelining', () => {
   });
 
   test('leaves what needs a connection of its own to one, beside the lanes', async () => {
-    const pool = lanesPool();
+    const pool = lanesPool({ pipelining: { lingerMs: 60_000 } });
     await pool.query('select 1');
     await pool.query("set application_name = 'mine'");
     await pool.query('begin; select 1; commit');
@@ -235,6 +235,19 @@ describe('pipelining', () => {
       one.status === 'rejected' ? one.reason.code : 'answered',
     );
     expect(codes).toEqual(['answered', 'answered', 'ERR_POOL_QUEUE_FULL', 'ERR_POOL_QUEUE_FULL']);
+  });
+
+  test('a signal that fires between a refusal and its callback takes nobody else out of the queue', async () => {
+    const pool = lanesPool({ max: 1, maxWaiting: 1 });
+    const client = await pool.connect();
+    const waiting = pool.query('select 1 as a');
+    const abort = new AbortController();
+    const refused = caught(pool.query({ text: 'select 2 as a', signal: abort.signal }));
+    abort.abort();
+    expect(await refused).toMatchObject({ code: 'ERR_POOL_QUEUE_FULL' });
+    expect(lanes(pool).queued).toBe(1);
+    client.release();
+    expect((await waiting).rows).toEqual([{ a: 1 }]);
   });
 
   test('suspend() holds queries back until resume()', async () => {
