@@ -6,7 +6,7 @@ export const PAGE_STYLE: string = `
 body { margin: 0 auto; max-width: 74rem; padding: 1.5rem; background: var(--paper); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0 0 .3rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .5rem; } h3 { font-size: 1rem; margin: 1.4rem 0 .2rem; }
 p, li { max-width: 60rem; } .dim { color: var(--dim); } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; } th { color: var(--dim); font-weight: 600; } #verdicts td:first-child { min-width: 15rem; } #verdicts td:nth-child(2), #verdicts td:nth-child(3) { min-width: 7rem; } #verdicts td:last-child { min-width: 20rem; }
+table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabular-nums; } th, td { text-align: left; padding: .25rem .7rem .25rem 0; border-bottom: 1px solid var(--line); vertical-align: top; } th { color: var(--dim); font-weight: 600; } #verdicts td:first-child { min-width: 15rem; } #verdicts td:nth-child(2), #verdicts td:nth-child(3) { min-width: 7rem; } #verdicts td:last-child { min-width: 20rem; overflow-wrap: anywhere; }
 .pass, .fail, .inconclusive, .skipped { font-weight: 600; } .pass { color: var(--pass); } .fail { color: var(--fail); } .inconclusive { color: var(--doubt); } .skipped { color: var(--skip); }
 figure { margin: 0 0 1.5rem; } figcaption { color: var(--dim); font-size: .88rem; } .chart { width: 100%; min-height: 1px; }
 details { font-size: .88rem; } summary { cursor: pointer; color: var(--dim); }
