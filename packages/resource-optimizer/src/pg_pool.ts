@@ -40,16 +40,12 @@ export function watchPgPool(pool: PgPoolLike): WatchedPool {
   pool.on('acquire', () => acquires++);
   pool.on('remove', () => removed++);
   return {
-    observe({ created: onCreated, destroyed: onDestroyed }) {
+    observe({ created: onCreated }) {
       // pg-pool gives its clients no numbers; who observes here only counts.
-      const connectionId = 0;
-      const connect = () => onCreated?.({ connectionId, tookMs: 0 });
-      const remove = () => onDestroyed?.({ connectionId, reason: 'idle-timeout' });
+      const connect = () => onCreated?.({ connectionId: 0, tookMs: 0 });
       pool.on('connect', connect);
-      pool.on('remove', remove);
       return () => {
         pool.off('connect', connect);
-        pool.off('remove', remove);
       };
     },
     stats() {

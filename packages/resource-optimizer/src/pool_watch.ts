@@ -24,7 +24,7 @@ export interface ReadablePool {
     | 'destroyed'
   >;
   /** Where there is one, the peak between two samples is exact; only what is rare is listened to. */
-  observe?(observer: Pick<PoolObserver, 'created' | 'destroyed'>): () => void;
+  observe?(observer: Pick<PoolObserver, 'created'>): () => void;
 }
 
 /** What the optimizer can work with: read it, and where the pool allows it, resize it. */
@@ -62,7 +62,6 @@ export class PoolWatch {
   readonly #length: number;
   readonly #samples: Sample[];
   readonly #unobserve: (() => void) | undefined;
-  #size: number;
   #peakSize: number;
 
   /** @param length how many samples the window has */
@@ -72,25 +71,20 @@ export class PoolWatch {
     this.#length = length;
     const stats = pool.stats();
     this.originalMin = stats.min;
-    this.#size = stats.size;
     this.#peakSize = stats.size;
     this.#samples = [{ stats, peakSize: stats.size }];
     this.#unobserve = pool.observe?.({
+      // Read, not counted: some pools tell of a closed connection long after they have stopped counting it.
       created: () => {
-        this.#size++;
-        this.#peakSize = Math.max(this.#peakSize, this.#size);
-      },
-      destroyed: () => {
-        this.#size--;
+        this.#peakSize = Math.max(this.#peakSize, pool.stats().size);
       },
     });
   }
 
   sample(): void {
-    this.#samples.push(this.#read());
-    // Counted from here on: an event that was missed must not be carried along for ever.
-    this.#size = this.#latest.stats.size;
-    this.#peakSize = this.#size;
+    const sample = this.#read();
+    this.#samples.push(sample);
+    this.#peakSize = sample.stats.size;
     // One more than the samples: n intervals have n + 1 ends.
     if (this.#samples.length > this.#length + 1) this.#samples.shift();
   }
@@ -110,16 +104,11 @@ export class PoolWatch {
   restart(): void {
     const { stats } = this.#read();
     this.#samples.splice(0, this.#samples.length, { stats, peakSize: stats.size });
-    this.#size = stats.size;
     this.#peakSize = stats.size;
   }
 
   close(): void {
     this.#unobserve?.();
-  }
-
-  get #latest(): Sample {
-    return this.#samples.at(-1) as Sample;
   }
 
   #read(): Sample {
