@@ -102,7 +102,7 @@ export class Oracle {
   }
 
   /** The fault is over: invariants, nothing unhandled, the log explains the size, the server sees the same size. */
-  async settled(): Promise<void> {
+  async settled(withinMs: number = BACKENDS_MS): Promise<void> {
     const pool = this.#pool;
     pool.manager.pool.assertInvariants();
     const { size, connecting, created, destroyed } = pool.stats();
@@ -127,7 +127,7 @@ export class Oracle {
         seen = await this.backends();
         return seen === pool.totalCount && pool.manager.pool.connecting === 0;
       },
-      BACKENDS_MS,
+      withinMs,
     ).catch((error: Error) => {
       throw new Error(`${error.message}: ${seen} backends\n${pool.explain()}`);
     });

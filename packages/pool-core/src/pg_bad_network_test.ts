@@ -72,6 +72,7 @@ test(`F19 packet loss of 20 % (${how}) is no outage: nobody is refused, the pool
   // One packet in 600 is lost four times in a row and silent for 3 s: as good as a connection that was cut.
   expect(load.failed.length).toBeLessThanOrEqual(Math.max(1, 0.02 * load.ok));
   for (const error of load.failed) expect(error).toMatchObject({ maybeExecuted: true });
-  await oracle.settled();
+  // The packets of a connect are lost as well: one that replaces what was cut may take several retransmissions.
+  await oracle.settled(15_000);
   await stop();
-}, 40_000);
+}, 60_000);
