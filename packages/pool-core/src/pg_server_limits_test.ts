@@ -231,8 +231,9 @@ describe('refusals', () => {
         await new Promise((resolve) => setTimeout(resolve, 50));
       });
     await Promise.all(Array.from({ length: 100 }, work));
-    const { createFailures, size } = pool.stats();
-    expect(size).toBe(5);
+    const { createFailures, size, connecting } = pool.stats();
+    // The one that may be knocking at this moment is not in yet.
+    expect(size - connecting).toBe(5);
     expect(createFailures).toBeGreaterThan(0);
     // At most a few a second: 50 ms to 1 s apart, with the connects that were in flight together.
     expect(createFailures).toBeLessThan(8 + 8 * ((performance.now() - begun) / 1_000));
