@@ -6,6 +6,7 @@ import { serverDeadline } from './_deadline.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import type { PoolerDetector } from './_pg_pooler_detector.ts';
 import {
+  againMs,
   type BackendActivity,
   deadBackends,
   forgetting,
@@ -18,9 +19,7 @@ import type { Clock } from './clock.ts';
 import { ConnectionLostError, ConnectTimeoutError } from './errors.ts';
 
 /** Looks at the connections; the detection is at most this late. */
-export const LOOK_MS = 250;
-/** Between the two questions: an answer may have been on its way when the first was asked. */
-const AGAIN_MS = 200;
+export const LOOK_MS = 100;
 /**
  * How long the server may take to answer a new connection: the first time, so that an outage is suspected within 3.5 s; and
  * the second time, for the verdict over what is lent.
@@ -170,7 +169,8 @@ export class ServerSilence {
     });
     try {
       await asker.connect();
-      this.#parts.reached(clock.now() - begun);
+      const tookMs = clock.now() - begun;
+      this.#parts.reached(tookMs);
       timer.cancel();
       timer = serverDeadline(clock, ms, () => insideOf(asker).connection?.stream?.destroy?.());
       const { settled, backendPids } = await this.#parts.pooler.settle(asker);
@@ -178,7 +178,7 @@ export class ServerSilence {
       const pids = suspects.map((client) => insideOf(client).processID as number);
       let dead = await this.#deadOf(asker, pids);
       if (dead.size > 0) {
-        await new Promise<void>((resolve) => clock.setTimeout(resolve, AGAIN_MS));
+        await new Promise<void>((resolve) => clock.setTimeout(resolve, againMs(tookMs)));
         dead = await this.#deadOf(asker, [...dead]);
       }
       const silent = new Set(this.#suspects(this.#parts.lent()));

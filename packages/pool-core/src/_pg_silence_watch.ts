@@ -24,11 +24,11 @@ export interface SilenceWatchParts extends Omit<ServerSilenceParts, 'lent'> {
 }
 
 /**
- * Looks at `stream.bytesRead` of the lent connections every 250 ms, so that a statement costs nothing. Each server is asked
+ * Looks at `stream.bytesRead` of the lent connections every 100 ms, so that a statement costs nothing. Each server is asked
  * about its own, all of them at once: while one does not answer, the others' dead connections are found as soon as ever.
  * Behind a pooler, where process ids are not the server's, it does nothing.
  *
- * Measured against pg.Pool, which never recovers: served again after 1.4 s (prototype with 1 s of silence).
+ * Measured against pg.Pool, which never recovers: served again after 1.7 s (32 callers, 10 connections).
  */
 export class SilenceWatch {
   readonly #parts: SilenceWatchParts;

@@ -76,13 +76,13 @@ test('a server is asked while another, whose connections come first, leaves its 
   open('a');
   open('b');
   watch.watch();
-  // Seen waiting at the first look (250 ms), silent for 1.5 s at the one of 1,750 ms.
-  await clock.advance(1_750);
+  // Seen waiting at the first look (100 ms), silent for 1.5 s at the one of 1,600 ms.
+  await clock.advance(1_600);
   expect(asked).toEqual(['a', 'b']);
-  // Asked twice, 200 ms apart.
-  await clock.advance(200);
+  // Asked twice, 50 ms apart.
+  await clock.advance(50);
   expect(told).toEqual(['b 2']);
-  await clock.advance(1_300 + 5_000);
+  await clock.advance(1_450 + 5_000);
   expect(told).toEqual(['b 2', 'a 1']);
   expect(asked).toEqual(['a', 'b', 'a']);
   watch.stop();

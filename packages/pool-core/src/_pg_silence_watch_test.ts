@@ -54,8 +54,8 @@ test('F13 a new connection that is not answered is followed by the next at once,
     },
   });
   watch.watch();
-  // Seen waiting at the first look (250 ms), silent for 1.5 s at the one of 1,750 ms.
-  await clock.advance(1_750);
+  // Seen waiting at the first look (100 ms), silent for 1.5 s at the one of 1,600 ms.
+  await clock.advance(1_600);
   expect(clients.made).toBe(1);
   // Its 1.5 s are over between two looks.
   await clock.advance(1_500);

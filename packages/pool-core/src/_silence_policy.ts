@@ -31,8 +31,8 @@ export function isSuspect(silence: Silence, now: number, silenceMs: number): boo
 
 /** A statement that was answered after a silence makes the next one this much more patient. */
 const PATIENCE = 3;
-/** How much of it is left at the next look, four times a second: half of it after 17 s. */
-const KEPT = 0.99;
+/** How much of it is left at the next look, ten times a second: half of it after 17 s. */
+const KEPT = 0.996;
 
 /** The longest silence of late that ended with an answer, one look later. */
 export function forgetting(longestMs: number): number {
@@ -45,6 +45,14 @@ export function forgetting(longestMs: number): number {
  */
 export function patienceMs(silenceMs: number, longestMs: number): number {
   return Math.min(PATIENCE * silenceMs, Math.max(silenceMs, PATIENCE * longestMs));
+}
+
+/**
+ * Between the two questions: an answer may have been on its way when the first was asked. It took a quarter of the connect at
+ * most, which is four ways or more; 50 ms are for a server whose answer is held up, 500 ms of a slow network are enough.
+ */
+export function againMs(connectMs: number): number {
+  return Math.min(500, Math.max(50, connectMs));
 }
 
 /** What `pg_stat_activity` says of a backend; no row: the backend is gone. */

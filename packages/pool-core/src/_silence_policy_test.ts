@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { deadBackends, forgetting, isSuspect, listen, patienceMs } from './_silence_policy.ts';
+import { againMs, deadBackends, forgetting, isSuspect, listen, patienceMs } from './_silence_policy.ts';
 
 const statement = {};
 
@@ -43,7 +43,15 @@ test.each([
 
 test('forgetting() halves the longest silence in about 17 s of looks', () => {
   let longestMs = 1_000;
-  for (let look = 0; look < 17 * 4; look++) longestMs = forgetting(longestMs);
+  for (let look = 0; look < 17 * 10; look++) longestMs = forgetting(longestMs);
   expect(longestMs).toBeGreaterThan(480);
   expect(longestMs).toBeLessThan(520);
+});
+
+test.each([
+  ['at once', 1, 50],
+  ['within a region', 120, 120],
+  ['over a network that is lost in delays', 4_000, 500],
+])('againMs() after a connect that took its time %s', (_, connectMs, expected) => {
+  expect(againMs(connectMs)).toBe(expected);
 });
