@@ -4,7 +4,7 @@
  * @module
  */
 import pg from 'pg';
-import { seeded } from './_simulation_fixture.ts';
+import { ACCOUNTS, type PlannedTransfer, transfersOf } from './_soak_workload_fixture.ts';
 import { ConnectionLostError } from './errors.ts';
 import { TransactionRolledBackError } from './pg_errors.ts';
 import type { Pool } from './pool.ts';
@@ -12,34 +12,13 @@ import type { Pool } from './pool.ts';
 /** What a caller knows of its transfer. */
 export type Outcome = 'committed' | 'rolled-back' | 'unknown';
 
-const ACCOUNTS = 24;
 const OPENING_BALANCE = 10_000;
 
-/** How a transfer goes about it, and how often. */
-const WAYS = [
-  ['transaction', 40],
-  ['by-hand', 20],
-  ['serializable', 10],
-  ['failing-statement', 8],
-  ['duplicate-key', 4],
-  ['thrown', 6],
-  ['left-open', 6],
-  ['left-open-failed', 3],
-  ['aborted', 8],
-  ['slow', 6],
-  ['released-with-error', 4],
-] as const;
-type Way = (typeof WAYS)[number][0];
-
-interface Transfer {
-  readonly id: number;
-  readonly from: number;
-  readonly to: number;
-  readonly amount: number;
-}
-
 /** The statements of a transfer; two accounts are locked in either order, so some deadlock. */
-async function move(client: pg.ClientBase, { id, from, to, amount }: Transfer): Promise<void> {
+async function move(
+  client: pg.ClientBase,
+  { id, from, to, amount }: PlannedTransfer,
+): Promise<void> {
   await client.query('update account set balance = balance - $1 where id = $2', [amount, from]);
   await client.query({
     name: 'transfer',
@@ -49,36 +28,56 @@ async function move(client: pg.ClientBase, { id, from, to, amount }: Transfer): 
   await client.query('update account set balance = balance + $1 where id = $2', [amount, to]);
 }
 
+/** The same as one statement, which may share a connection with those of others. */
+const ONE_SHOT = `
+  with debit as (update account set balance = balance - $4 where id = $2),
+    credit as (update account set balance = balance + $4 where id = $3)
+  insert into transfer (id, "from", "to", amount) values ($1, $2, $3, $4)`;
+
+/** What the callers need of a pool. */
+export type TransferPool = Pick<Pool, 'connect' | 'query' | 'transaction'>;
+
 export class SoakBank {
-  readonly #pool: Pool;
+  readonly #pool: TransferPool;
   readonly #seed: number;
+  readonly #began: (transfer: PlannedTransfer) => void;
+  /** Of the transfers since the books were last closed. */
   readonly #outcomes = new Map<number, Outcome>();
-  #lastId = 0;
+  readonly #tally: Record<Outcome, number> = { committed: 0, 'rolled-back': 0, unknown: 0 };
   #stopping = false;
   #callers: Promise<void>[] = [];
+  /** Callers that are within a transfer. */
+  #busy = 0;
+  /** While the books are closed nobody begins one. */
+  #closed: { readonly opened: Promise<void>; readonly idle: () => void } | undefined;
+  #awaited: { readonly commits: number; readonly reached: () => void } | undefined;
   /** Transfers begun: each asks for a connection once. */
   asked = 0;
-  lastCommitAt = 0;
 
-  constructor(pool: Pool, seed: number) {
+  constructor(
+    pool: TransferPool,
+    seed: number,
+    began: (transfer: PlannedTransfer) => void = () => undefined,
+  ) {
     this.#pool = pool;
     this.#seed = seed;
+    this.#began = began;
   }
 
   /** Opens the accounts. No key on the ledger: a transfer that is carried out twice is to be seen, not prevented. */
   static async open(adminUrl: string): Promise<void> {
     await asAdmin(adminUrl, async (admin) => {
       await admin.query(`
-        create table account (id int primary key, balance bigint not null);
+        create table account (id int primary key, balance bigint not null, opening bigint not null);
         create table transfer (id bigint not null, "from" int not null, "to" int not null, amount bigint not null);
         create table once (id int primary key);
         insert into once values (1);
-        insert into account select id, ${OPENING_BALANCE} from generate_series(1, ${ACCOUNTS}) id`);
+        insert into account select id, ${OPENING_BALANCE}, ${OPENING_BALANCE} from generate_series(1, ${ACCOUNTS}) id`);
     });
   }
 
   start(callers: number): void {
-    this.#callers = Array.from({ length: callers }, (_, i) => this.#call(this.#seed * 1_000 + i));
+    this.#callers = Array.from({ length: callers }, (_, caller) => this.#call(caller));
   }
 
   /** Resolves when every caller has been answered. */
@@ -89,64 +88,103 @@ export class SoakBank {
 
   /** How many transfers ended in each way. */
   get tally(): Readonly<Record<Outcome, number>> {
-    const tally = { committed: 0, 'rolled-back': 0, unknown: 0 };
-    for (const outcome of this.#outcomes.values()) tally[outcome]++;
-    return tally;
+    return this.#tally;
   }
 
-  /** Compares what the callers were told with the books. @throws Error naming every transfer that is lost, doubled or invented. */
-  async audit(adminUrl: string): Promise<void> {
-    const wrong: string[] = [];
-    await asAdmin(adminUrl, async (admin) => {
-      const ledger = await admin.query(
-        'select id::int, count(*)::int as n from transfer group by id',
-      );
-      const entries = new Map<number, number>(ledger.rows.map(({ id, n }) => [id, n]));
-      for (const [id, outcome] of this.#outcomes) {
-        const n = entries.get(id) ?? 0;
-        if (n > 1) wrong.push(`transfer ${id} (${outcome}) was carried out ${n} times`);
-        if (outcome === 'committed' && n === 0)
-          wrong.push(`transfer ${id} was committed and is lost`);
-        if (outcome === 'rolled-back' && n > 0)
-          wrong.push(`transfer ${id} was rolled back and is in the books`);
-        entries.delete(id);
-      }
-      for (const id of entries.keys())
-        wrong.push(`transfer ${id} is in the books and nobody knows it`);
-      const { rows } = await admin.query(`
-        select a.id, a.balance::int as balance, ${OPENING_BALANCE}
-          + coalesce((select sum(amount) from transfer where "to" = a.id), 0)::int
-          - coalesce((select sum(amount) from transfer where "from" = a.id), 0)::int as expected
-        from account a`);
-      let total = 0;
-      for (const { id, balance, expected } of rows) {
-        total += balance;
-        if (balance !== expected)
-          wrong.push(`account ${id} has ${balance}, by its transfers ${expected}`);
-      }
-      if (total !== ACCOUNTS * OPENING_BALANCE) wrong.push(`the bank has ${total} in all`);
+  /** Resolves in the turn in which so many have been committed since the beginning. One at a time may wait. */
+  reach(commits: number): Promise<void> {
+    if (this.#tally.committed >= commits) return Promise.resolve();
+    return new Promise((reached) => {
+      this.#awaited = { commits, reached };
     });
-    if (wrong.length > 0)
-      throw new Error(`${wrong.length} wrong: ${wrong.slice(0, 20).join('; ')}`);
   }
 
-  async #call(seed: number): Promise<void> {
-    const random = seeded(seed);
-    while (!this.#stopping) {
-      const from = 1 + Math.floor(random() * ACCOUNTS);
-      const to = 1 + ((from + Math.floor(random() * (ACCOUNTS - 1))) % ACCOUNTS);
-      const transfer = { id: ++this.#lastId, from, to, amount: 1 + Math.floor(random() * 50) };
-      this.asked++;
-      const outcome = await this.#transfer(transfer, wayOf(random()), random());
-      this.#outcomes.set(transfer.id, outcome);
-      if (outcome === 'committed') this.lastCommitAt = performance.now();
-      // A caller that was refused at once does not spin.
-      if (outcome !== 'committed') await pause(5 + random() * 20);
+  /**
+   * Lets every caller end its transfer, compares what they were told with the books, and begins new ones: what is remembered does
+   * not grow with the length of a run.
+   *
+   * @throws Error naming every transfer that is lost, doubled or invented
+   */
+  async closeBooks(adminUrl: string): Promise<void> {
+    let open: () => void = () => undefined;
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    const idle = new Promise<void>((resolve) => {
+      this.#closed = { opened, idle: resolve };
+      if (this.#busy === 0) resolve();
+    });
+    try {
+      await idle;
+      await asAdmin(adminUrl, (admin) => this.#audit(admin));
+      this.#outcomes.clear();
+    } finally {
+      this.#closed = undefined;
+      open();
     }
   }
 
-  async #transfer(transfer: Transfer, way: Way, random: number): Promise<Outcome> {
-    switch (way) {
+  async #audit(admin: pg.Client): Promise<void> {
+    const wrong: string[] = [];
+    // What the server still does for connections that are gone ends first.
+    await admin.query(`begin; set local lock_timeout = '30s'; lock table account, transfer`);
+    const ledger = await admin.query(
+      'select id::float8, count(*)::int as n from transfer group by id',
+    );
+    const entries = new Map<number, number>(ledger.rows.map(({ id, n }) => [id, n]));
+    for (const [id, outcome] of this.#outcomes) {
+      const n = entries.get(id) ?? 0;
+      if (n > 1) wrong.push(`transfer ${id} (${outcome}) was carried out ${n} times`);
+      if (outcome === 'committed' && n === 0)
+        wrong.push(`transfer ${id} was committed and is lost`);
+      if (outcome === 'rolled-back' && n > 0)
+        wrong.push(`transfer ${id} was rolled back and is in the books`);
+      entries.delete(id);
+    }
+    for (const id of entries.keys())
+      wrong.push(`transfer ${id} is in the books and nobody knows it`);
+    const { rows } = await admin.query(`
+      select a.id, a.balance::float8 as balance, (a.opening
+        + coalesce((select sum(amount) from transfer where "to" = a.id), 0)
+        - coalesce((select sum(amount) from transfer where "from" = a.id), 0))::float8 as expected
+      from account a`);
+    let total = 0;
+    for (const { id, balance, expected } of rows) {
+      total += balance;
+      if (balance !== expected)
+        wrong.push(`account ${id} has ${balance}, by its transfers ${expected}`);
+    }
+    if (total !== ACCOUNTS * OPENING_BALANCE) wrong.push(`the bank has ${total} in all`);
+    if (wrong.length > 0)
+      throw new Error(`${wrong.length} wrong: ${wrong.slice(0, 20).join('; ')}`);
+    await admin.query('truncate transfer; update account set opening = balance; commit');
+  }
+
+  async #call(caller: number): Promise<void> {
+    for (const transfer of transfersOf(this.#seed, caller)) {
+      while (this.#closed !== undefined) await this.#closed.opened;
+      if (this.#stopping) return;
+      this.asked++;
+      this.#busy++;
+      this.#began(transfer);
+      const outcome = await this.#transfer(transfer);
+      this.#settled(transfer, outcome);
+      if (outcome !== 'committed') await pause(transfer.pauseMs);
+    }
+  }
+
+  #settled({ id }: PlannedTransfer, outcome: Outcome): void {
+    this.#outcomes.set(id, outcome);
+    this.#tally[outcome]++;
+    if (this.#awaited !== undefined && this.#tally.committed >= this.#awaited.commits) {
+      this.#awaited.reached();
+      this.#awaited = undefined;
+    }
+    if (--this.#busy === 0) this.#closed?.idle();
+  }
+
+  async #transfer(transfer: PlannedTransfer): Promise<Outcome> {
+    switch (transfer.way) {
+      case 'one-shot':
+        return this.#inOneStatement(transfer);
       case 'transaction':
         return this.#inTransaction((client) => move(client, transfer));
       case 'serializable':
@@ -156,7 +194,7 @@ export class SoakBank {
         });
       case 'slow':
         return this.#inTransaction(async (client) => {
-          await client.query('select pg_sleep($1)', [random * 0.3]);
+          await client.query('select pg_sleep($1)', [transfer.sleepMs / 1_000]);
           await move(client, transfer);
         });
       case 'failing-statement':
@@ -176,10 +214,10 @@ export class SoakBank {
         });
       case 'aborted':
         return this.#inTransaction((client) => move(client, transfer), {
-          signal: AbortSignal.timeout(1 + Math.floor(random * 10)),
+          signal: AbortSignal.timeout(transfer.abortMs),
         });
       default:
-        return this.#byHand(transfer, way);
+        return this.#byHand(transfer);
     }
   }
 
@@ -197,8 +235,22 @@ export class SoakBank {
     }
   }
 
+  async #inOneStatement({ id, from, to, amount }: PlannedTransfer): Promise<Outcome> {
+    try {
+      await this.#pool.query(ONE_SHOT, [id, from, to, amount]);
+      return 'committed';
+    } catch (error) {
+      const { code = '', maybeExecuted } = error as { code?: string; maybeExecuted?: boolean };
+      // A session that was ended under the statement, or just after it.
+      if (code === '57P01') return 'unknown';
+      const refused = /^(?:[0-9A-Z]{5}|ERR_POOL_\w+)$/.test(code);
+      return (maybeExecuted ?? !refused) ? 'unknown' : 'rolled-back';
+    }
+  }
+
   /** As an application does that manages its transactions itself, more or less well. */
-  async #byHand(transfer: Transfer, way: Way): Promise<Outcome> {
+  async #byHand(transfer: PlannedTransfer): Promise<Outcome> {
+    const { way } = transfer;
     let client: pg.PoolClient;
     try {
       client = await this.#pool.connect();
@@ -225,15 +277,6 @@ export class SoakBank {
       return error instanceof pg.DatabaseError ? 'rolled-back' : 'unknown';
     }
   }
-}
-
-function wayOf(random: number): Way {
-  let left = random * WAYS.reduce((sum, [, weight]) => sum + weight, 0);
-  for (const [way, weight] of WAYS) {
-    left -= weight;
-    if (left < 0) return way;
-  }
-  return 'transaction';
 }
 
 function pause(ms: number): Promise<void> {

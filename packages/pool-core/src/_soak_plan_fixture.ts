@@ -29,8 +29,8 @@ export type Fault =
     };
 
 export interface PlannedFault {
-  /** Since the beginning of the soak. */
-  readonly atMs: number;
+  /** It strikes when so many transfers have been committed since the last one was over: counts, unlike times, can be had again. */
+  readonly afterCommits: number;
   readonly fault: Fault;
 }
 
@@ -52,36 +52,28 @@ const WEIGHTS: readonly (readonly [Fault['kind'], number])[] = [
   ['shutdown-immediate', 1],
 ];
 
-/** Between the end of a fault and the next one. */
-const CALM_MS = { least: 150, most: 900 };
+/** Commits between the end of a fault and the next one. */
+const CALM = { least: 20, most: 120 };
 
 /**
- * Faults one after the other until `totalMs`. In the first half each of the important kinds comes at least once: a short run that
- * happens to have no crash of the server proves little.
+ * Faults one after the other, without end. The first four are of the important kinds: a short run that happens to have no crash
+ * of the server proves little.
  */
-export function soakPlan(seed: number, totalMs: number): PlannedFault[] {
+export function* faultsOf(seed: number): Generator<PlannedFault, never> {
   const random = seeded(seed);
   const between = (least: number, most: number): number =>
     Math.round(least + random() * (most - least));
   const always: Fault['kind'][] = ['crash', 'terminate', 'reset', 'blackhole-to-client'];
-  const plan: PlannedFault[] = [];
-  let atMs = between(300, 800);
-  while (atMs < totalMs) {
+  for (;;) {
     const kind =
       always.length > 0
         ? (always.splice(between(0, always.length - 1), 1)[0] as Fault['kind'])
         : anyKind(random());
-    const fault = faultOf(kind, between, random);
-    plan.push({ atMs, fault });
-    atMs += lastsMs(fault) + between(CALM_MS.least, CALM_MS.most);
+    yield {
+      afterCommits: between(CALM.least, CALM.most),
+      fault: faultOf(kind, between, random),
+    };
   }
-  return plan;
-}
-
-/** How long a fault itself takes; the restart of a server comes on top. */
-function lastsMs(fault: Fault): number {
-  if ('forMs' in fault) return fault.forMs;
-  return 'downMs' in fault ? fault.downMs : 0;
 }
 
 function anyKind(random: number): Fault['kind'] {
