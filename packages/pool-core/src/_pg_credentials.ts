@@ -2,6 +2,7 @@
  * Passwords that change: asking the application's provider, once for all who need the same answer.
  */
 import type pg from 'pg';
+import { checkSsl } from './_pg_ssl_setting.ts';
 import type { Clock } from './clock.ts';
 import { PoolError } from './errors.ts';
 import type { LoginCredentials, PoolOptions } from './pg_options.ts';
@@ -64,10 +65,11 @@ export class Credentials {
     return new Credentials(password as Provider, false, clock, connectTimeoutMs);
   }
 
-  /** User and password for a new client. */
+  /** User, password and TLS options for a new client. */
   async both(): Promise<LoginCredentials> {
     const given = (await this.#ask('', undefined)) as LoginCredentials | undefined;
     if (typeof given?.user === 'string' && typeof given.password === 'string') {
+      checkSsl(given, false);
       this.last = given;
       return given;
     }

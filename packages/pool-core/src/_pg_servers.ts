@@ -407,6 +407,7 @@ export class Servers {
     const given = credentials?.last ?? {};
     const client = newClient({
       ...(host ?? hosts.hosts[0])?.changes,
+      ...given,
       ...(server !== undefined && directs()
         ? { stream: socketTo(async () => server.address) }
         : {}),

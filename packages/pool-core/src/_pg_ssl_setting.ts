@@ -22,7 +22,10 @@ const MODES: ReadonlySet<unknown> = new Set([
 const STRONGER = ['sslmode', 'sslcert', 'sslkey', 'sslrootcert'];
 
 /** @param native whether libpq does the connecting. @throws InvalidOptionError */
-export function checkSsl(options: PoolOptions, native: boolean): void {
+export function checkSsl(
+  options: Pick<PoolOptions, 'connectionString' | 'ssl'>,
+  native: boolean,
+): void {
   checkParameter(options.connectionString);
   const ssl: unknown = options.ssl;
   if (!ssl || ssl === true || TEXTS.has(ssl) || (native && MODES.has(ssl))) return;

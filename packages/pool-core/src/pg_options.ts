@@ -20,6 +20,8 @@ export interface HostAddress {
 export interface LoginCredentials {
   readonly user: string;
   readonly password: string;
+  /** In place of the option `ssl`: a client certificate or the authorities change with their login. @default the option `ssl` */
+  readonly ssl?: pg.PoolConfig['ssl'];
 }
 
 /**
@@ -167,9 +169,9 @@ export interface PoolOptions extends pg.PoolConfig {
    */
   maxReplicaLagMs?: number | undefined;
   /**
-   * Gives user and password together, for those that are changed together (rotated secrets, dynamic database users). Asked
-   * before each connect, though once for all connects within a second; again when the server refuses the password. Wins over `user`,
-   * `password` and the connection string.
+   * Gives user and password together, for those that are changed together (rotated secrets, dynamic database users), and `ssl`
+   * where a client certificate or an authority is renewed. Asked before each connect, though once for all connects within a
+   * second; again when the server refuses the password. Wins over `user`, `password` and the connection string.
    */
   credentials?: (() => LoginCredentials | Promise<LoginCredentials>) | undefined;
 

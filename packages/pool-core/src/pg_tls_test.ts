@@ -1,6 +1,6 @@
 /** F03: TLS that does not hold what it promises ends before anything is said. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,8 @@ import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, expect, inject, test } from 'vitest';
-import { caught, delay } from './_pg_conformance.ts';
+import { LostTime } from './_lost_time_fixture.ts';
+import { caught, delay, until } from './_pg_conformance.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
@@ -108,10 +109,12 @@ function make(options: PoolOptions): Pool {
 
 /** All who wait are told at once, one attempt a second is made, and nothing of ours was readable on the way. */
 async function expectFatal(recorder: Recorder, code: unknown): Promise<void> {
+  using lost = new LostTime();
   const begun = performance.now();
   const errors = await Promise.all(Array.from({ length: 8 }, () => caught(pool.connect())));
   expect(errors.map((error) => error.code)).toEqual(errors.map(() => code));
-  expect(performance.now() - begun).toBeLessThan(2_500);
+  // Some handshakes on a busy machine are in it.
+  expect(performance.now() - begun).toBeLessThan(200 + 300 + lost.ms);
   const attempts = recorder.connections;
   const end = performance.now() + 1_200;
   while (performance.now() < end) {
@@ -193,4 +196,83 @@ test('F03 with several hosts, the one whose certificate is good is taken', async
   expect(rows).toEqual([{ ssl: true }]);
   await pool.end();
   await proxy.close();
+});
+
+/** An authority, and a client certificate of its for the role. */
+function clientOf(ca: string): {
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+} {
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
+  openssl(
+    ...['req', '-x509', ...curve, '-keyout', `${ca}.key`, '-out', `${ca}.pem`],
+    ...['-days', '2', '-subj', `/CN=${ca}`],
+  );
+  openssl('req', '-new', ...curve, '-keyout', `${ca}-app.key`, '-subj', '/CN=app', '-out', 'csr');
+  openssl(
+    ...['x509', '-req', '-in', 'csr', '-CA', `${ca}.pem`, '-CAkey', `${ca}.key`],
+    ...['-CAcreateserial', '-days', '2', '-out', `${ca}-app.pem`],
+  );
+  const read = (name: string): string => readFileSync(join(folder, name), 'utf8');
+  return { ca: read(`${ca}.pem`), cert: read(`${ca}-app.pem`), key: read(`${ca}-app.key`) };
+}
+
+test('F77 credentials() gives the client certificate too: one of another authority is used without a restart, also by who asks about silent connections', async () => {
+  const clients = { old: clientOf('old'), renewed: clientOf('renewed') };
+  const admin = new pg.Client({ connectionString: server.url });
+  await admin.connect();
+  const { rows } = await admin.query('show data_directory');
+  const path: string = `${rows[0].data_directory}/client-ca.crt`;
+  // What the server trusts, and that it wants a certificate of the role over TCP.
+  async function trust(ca: string): Promise<void> {
+    const { rows } = await admin.query('select lo_from_bytea(0, $1) as oid', [Buffer.from(ca)]);
+    await admin.query('select lo_export($1, $2)', [rows[0].oid, path]);
+    await admin.query('select pg_reload_conf()');
+  }
+  const { rows: files } = await admin.query('show hba_file');
+  const hba: string = files[0].hba_file;
+  const before = readFileSync(hba);
+  try {
+    await admin.query(`alter system set ssl_ca_file = '${path}'`);
+    const onlyCertificates = `hostssl all app 127.0.0.1/32 cert\n${before}`;
+    writeFileSync(hba, onlyCertificates);
+    await trust(clients.old.ca);
+    let { cert, key } = clients.old;
+    const proxy = await startFaultProxy(server);
+    make({
+      port: proxy.port,
+      silenceTimeoutMs: 300,
+      credentials: async () => ({ user: 'app', password: '', ssl: { ca: good, cert, key } }),
+    });
+    const first = await pool.connect();
+    expect((await first.query('select current_user as me')).rows).toEqual([{ me: 'app' }]);
+    await trust(clients.renewed.ca);
+    // The old one will not do any more, and the connection from before goes on.
+    await until('refused', async () => {
+      const error = await pool.query('select 1').catch((error: Error) => error);
+      return error instanceof Error;
+    });
+    ({ cert, key } = clients.renewed);
+    await until('mended', async () =>
+      pool.query('select 1').then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect((await first.query('select 2 as two')).rows).toEqual([{ two: 2 }]);
+    // Who asks about a silent connection logs in with the certificate as well.
+    proxy.set('blackhole', { existing: true, fresh: false });
+    const error = await caught(first.query('select 1'));
+    expect(error).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST' });
+    expect(error.message).toContain('the server does not work on the statement');
+    first.release();
+    await pool.end({ graceMs: 0 });
+    await proxy.close();
+  } finally {
+    writeFileSync(hba, before);
+    await admin.query('alter system reset ssl_ca_file');
+    await admin.query('select pg_reload_conf()');
+    await admin.end();
+  }
 });
