@@ -20,6 +20,8 @@ import { ConnectionLostError, ConnectTimeoutError } from './errors.ts';
 
 /** Looks at the connections; the detection is at most this late. */
 export const LOOK_MS = 100;
+/** After a question that was refused (no room, say) the next one waits, ms. */
+const REFUSED_MS = 250;
 /**
  * How long the server may take to answer a new connection: the first time, so that an outage is suspected within 3.5 s; and
  * the second time, for the verdict over what is lent.
@@ -95,6 +97,7 @@ export class ServerSilence {
       .then(
         () => {
           this.#unanswered = 0;
+          this.#excuse(suspects, this.#parts.silenceMs);
         },
         (error) => this.#failed(error, startedAt, suspects),
       )
@@ -108,6 +111,7 @@ export class ServerSilence {
   #failed(error: unknown, startedAt: number, suspects: readonly pg.Client[]): void {
     if (!(error instanceof ConnectTimeoutError) || this.#stopped) {
       this.#unanswered = 0;
+      this.#excuse(suspects, REFUSED_MS);
       return;
     }
     if (this.#unanswered === 0) this.#doubtAt = startedAt;
@@ -122,6 +126,15 @@ export class ServerSilence {
     this.#unanswered = 0;
     const lost = suspects.filter((client) => silent.includes(client));
     this.#end(lost, `two new connections were not answered either (${error.message})`);
+  }
+
+  /** The server has just been asked about these: not again for this time, as each question is a login. */
+  #excuse(suspects: readonly pg.Client[], ms: number): void {
+    const since = this.#parts.clock.now() + ms - this.#parts.silenceMs;
+    for (const client of suspects) {
+      const silence = this.#silences.get(client);
+      if (silence !== undefined) this.#silences.set(client, { ...silence, since });
+    }
   }
 
   /** Those that have waited too long for a byte. */

@@ -11,8 +11,8 @@ interface Fake {
   readonly connection: { stream: { bytesRead: number; destroy: () => void } };
 }
 
-/** Servers that each answer a new connection, or leave it waiting; those that answer work on nothing. */
-function servers(answers: Readonly<Record<string, boolean>>) {
+/** Servers that each answer a new connection, or leave it waiting; those that answer say this of what they do. */
+function servers(answers: Readonly<Record<string, boolean>>, state = 'idle') {
   const clock = new FakeClock();
   const told: string[] = [];
   const asked: string[] = [];
@@ -42,7 +42,7 @@ function servers(answers: Readonly<Record<string, boolean>>) {
       on: () => undefined,
       connect: () => (answers[server] ? Promise.resolve() : unanswered),
       query: async (_: string, [pids]: [number[]]) => ({
-        rows: pids.map((pid) => ({ pid, state: 'idle' })),
+        rows: pids.map((pid) => ({ pid, state })),
       }),
       end: async () => undefined,
       connection: { stream: { destroy: (error?: Error) => fail(error) } },
@@ -120,6 +120,23 @@ test('a silence that one server ended late makes the watch no more patient with 
   expect(asked).toEqual(['b']);
   await clock.advance(2_000);
   expect(asked).toEqual(['b', 'a']);
+  watch.stop();
+});
+
+test('a slow statement is asked about once in its silence of 1.5 s, and who falls silent meanwhile no later for it', async () => {
+  const { clock, asked, open, watch } = servers({ a: true }, 'active');
+  open('a');
+  watch.watch();
+  await clock.advance(1_600);
+  expect(asked).toEqual(['a']);
+  open('a');
+  await clock.advance(1_400);
+  expect(asked).toEqual(['a']);
+  // The slow one again at 3.1 s, the other for the first time at 3.2 s.
+  await clock.advance(200);
+  expect(asked).toEqual(['a', 'a', 'a']);
+  await clock.advance(60_000 - 3_200);
+  expect(asked.length).toBeLessThan(2 * 41);
   watch.stop();
 });
 

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { againMs, deadBackends, forgetting, isSuspect, listen, patienceMs } from './_silence_policy.ts';
+import {
+  againMs,
+  deadBackends,
+  forgetting,
+  isSuspect,
+  listen,
+  patienceMs,
+} from './_silence_policy.ts';
 
 const statement = {};
 
