@@ -16,7 +16,7 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
     test: 'internal/ecosystem/src/processes_test.ts',
   },
   { id: 'F19', what: 'one packet in five is lost', test: `${CORE}/pg_bad_network_test.ts` },
-  { id: 'F20', what: 'idle connections cut by a NAT device', test: `${CORE}/lifecycle_test.ts` },
+  { id: 'F20', what: 'idle connections cut by a NAT device', test: `${CORE}/pg_nat_test.ts` },
   {
     id: 'F21',
     what: 'an outage of ten minutes, many processes',
@@ -51,7 +51,7 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
   { id: 'F77', what: 'a password that changes', test: `${CORE}/pg_credentials_test.ts` },
   { id: 'F78', what: 'poolers in between', test: `${CORE}/pg_pooler_test.ts` },
   { id: 'F80', what: 'jumps of the clock', test: `${CORE}/clock_jumps_test.ts` },
-  { id: 'F81', what: '500 connections of the same age', test: `${CORE}/lifecycle_test.ts` },
+  { id: 'F81', what: '500 connections of the same age', test: `${CORE}/pg_lifetime_test.ts` },
   { id: 'F82', what: 'a day of random faults', test: `${CORE}/soak_test.ts` },
   {
     id: 'F83',
