@@ -8,11 +8,8 @@ import { Oracle } from './_oracle_fixture.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
-/**
- * How much later than its deadline something may be answered, ms. The pool's own share is 50; the rest is for a machine that runs
- * other tests at the same time.
- */
-export const LATE_MS: number = 50 + 700;
+/** How much later than its deadline a caller may be answered, ms, beside the time in which this process did not run. */
+export const LATE_MS = 50;
 
 export interface FaultSetting extends AsyncDisposable {
   readonly proxy: FaultProxy;

@@ -3,6 +3,7 @@ import { type FaultProxy, startFaultProxy } from '@fynlo/services/fault-proxy';
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { LostTime } from './_lost_time_fixture.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
 import { AcquireTimeoutError } from './errors.ts';
 import type { PoolOptions } from './pg_options.ts';
@@ -55,11 +56,13 @@ async function fill(count: number): Promise<void> {
 describe('F02 a password that is refused', () => {
   test('fails all who wait at once with 28P01, and is tried once a second', async () => {
     make({ password: 'wrong', max: 5 });
+    const soloMs = await refusalMs({ password: 'wrong' });
+    using lost = new LostTime();
     const begun = performance.now();
     const errors = await Promise.all(Array.from({ length: 20 }, () => caught(pool.connect())));
     expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 20 }, () => '28P01'));
-    // Not their 5 s: SCRAM takes its time on a busy machine.
-    expect(performance.now() - begun).toBeLessThan(2_500);
+    // Not their 5 s. SCRAM takes its time on a busy machine, for a plain Client as well.
+    expect(performance.now() - begun).toBeLessThan(200 + soloMs + lost.ms);
     const attempts = proxy.accepted;
     const end = performance.now() + 1_500;
     while (performance.now() < end) {
@@ -81,6 +84,41 @@ describe('F02 a password that is refused', () => {
       ),
     );
   });
+});
+
+/** How long a plain Client takes to be refused. */
+async function refusalMs(options: pg.ClientConfig): Promise<number> {
+  const { host, port } = proxy;
+  const client = new pg.Client({ host, port, user: 'app', database: 'postgres', ...options });
+  const begun = performance.now();
+  await caught(client.connect());
+  return performance.now() - begun;
+}
+
+test('F03 a database that the user may not enter fails all who wait at once with 42501, and is tried once a second', async () => {
+  await admin.query('create database closed');
+  await admin.query('revoke connect on database closed from public');
+  make({ password: 'first', database: 'closed', max: 5 });
+  const soloMs = await refusalMs({ password: 'first', database: 'closed' });
+  using lost = new LostTime();
+  const begun = performance.now();
+  const errors = await Promise.all(Array.from({ length: 20 }, () => caught(pool.connect())));
+  expect(performance.now() - begun).toBeLessThan(200 + soloMs + lost.ms);
+  expect(errors.map(({ code }) => code)).toEqual(Array.from({ length: 20 }, () => '42501'));
+  const attempts = proxy.accepted;
+  const end = performance.now() + 1_200;
+  while (performance.now() < end) {
+    await caught(pool.connect());
+    await delay(10);
+  }
+  expect(proxy.accepted - attempts).toBeLessThanOrEqual(2);
+  await admin.query('grant connect on database closed to public');
+  await until('served', async () =>
+    pool.query('select 1').then(
+      () => true,
+      () => false,
+    ),
+  );
 });
 
 describe('F77 a rotated password', () => {

@@ -1,7 +1,7 @@
 /** Several servers, of which one is silent altogether while another has lost connections only. */
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { expect, inject, test } from 'vitest';
-import { LATE_MS } from './_fault_fixture.ts';
+import { LostTime } from './_lost_time_fixture.ts';
 import { caught } from './_pg_conformance.ts';
 import { Pool } from './pool.ts';
 
@@ -47,10 +47,11 @@ test('F13 with one host silent altogether, who waits on dead connections to anot
   const { a, b, onA, onB } = setting;
   a.set('blackhole');
   b.set('blackhole', { existing: true, fresh: false });
+  using lost = new LostTime();
   const begun = performance.now();
   const silent = onA.map((client) => caught(client.query('select 1')));
   const errors = await Promise.all(onB.map((client) => caught(client.query('select 1'))));
-  expect(performance.now() - begun).toBeLessThan(3_500 + LATE_MS);
+  expect(performance.now() - begun).toBeLessThan(3_500 + lost.ms);
   for (const error of errors) {
     expect(error).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST', maybeExecuted: true });
     expect(error.message).toContain('the server does not work on the statement');

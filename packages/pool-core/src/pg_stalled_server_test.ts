@@ -1,7 +1,8 @@
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
-import { LATE_MS, throughProxy } from './_fault_fixture.ts';
+import { throughProxy } from './_fault_fixture.ts';
 import { Load } from './_load_fixture.ts';
+import { LostTime } from './_lost_time_fixture.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
 
 let postgres: RunningPostgres;
@@ -15,16 +16,17 @@ test('F13 with the whole network gone, the outage is seen within 3.5 s, and once
   const { pool, proxy, oracle } = setting;
   const load = new Load(pool, { callers: 4 });
   await until('the load runs', () => load.ok > 40);
+  using lost = new LostTime();
   const goneAt = performance.now();
   proxy.set('blackhole');
   await until('the pool suspects it', () => pool.state !== 'ready');
-  expect(performance.now() - goneAt).toBeLessThan(3_500 + LATE_MS);
+  expect(performance.now() - goneAt).toBeLessThan(3_500 + lost.ms);
   // Nothing moves, and nobody was told of a verdict that nobody could give.
   expect(load.failed).toEqual([]);
   proxy.set('pass', { existing: false });
   const backAt = performance.now();
   await until('callers are served', () => load.lastOkAt > backAt);
-  expect(load.lastOkAt - backAt).toBeLessThan(5_000 + LATE_MS);
+  expect(load.lastOkAt - backAt).toBeLessThan(5_000 + lost.ms);
   await load.stop();
   // What was lent when the network went, and nothing else.
   expect(load.failed.length).toBeLessThanOrEqual(4);
