@@ -242,6 +242,8 @@ test('F77 credentials() gives the client certificate too: one of another authori
     const proxy = await startFaultProxy(server);
     make({
       port: proxy.port,
+      // Who waits is not refused while there is a connection that may come back.
+      connectionTimeoutMillis: 800,
       silenceTimeoutMs: 300,
       credentials: async () => ({ user: 'app', password: '', ssl: { ca: good, cert, key } }),
     });
