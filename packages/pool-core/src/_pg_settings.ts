@@ -2,6 +2,7 @@
  * Reading `Pool`'s options: their defaults and limits.
  */
 import { type LaneSettings, readPipelining, readPrepare } from './_lane_settings.ts';
+import { noting, refuseMisspelt } from './_misspelt_options.ts';
 import { type Hosts, readHosts } from './_pg_hosts.ts';
 import type { ConnectionFactory } from './connection_factory.ts';
 import { InvalidOptionError } from './errors.ts';
@@ -103,7 +104,14 @@ export function managerOptions<C>(
 }
 
 /** Reads and checks. What pg-pool takes for "not given" (0, null, '') is not given here either. */
-export function readPoolOptions(options: PoolOptions): PoolSettings {
+export function readPoolOptions(given: PoolOptions): PoolSettings {
+  const names = new Set(['allowExitOnIdle']);
+  const settings = readNamed(noting(given, names));
+  refuseMisspelt(given, names);
+  return settings;
+}
+
+function readNamed(options: PoolOptions): PoolSettings {
   for (const name of FUNCTIONS) callable(options, name);
   const max = number(options, 'max', 'a whole number >= 1', whole);
   const poolSize = number(options, 'poolSize', 'a whole number >= 1', whole);

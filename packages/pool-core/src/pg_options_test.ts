@@ -4,6 +4,24 @@ import { InvalidOptionError } from './errors.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
+/** What pg's Client reads, what a parsed connection string has, and what libraries hand to their pool beside. */
+const FOREIGN = Object.fromEntries(
+  `user database port host binary keepAlive keepAliveInitialDelayMillis statement_timeout query_timeout
+  client_encoding application_name fallback_application_name lock_timeout options replication
+  idle_in_transaction_session_timeout sslnegotiation enableChannelBinding scramMaxIterations encoding pipeline
+  stream types connection connect_timeout target_session_attrs load_balance_hosts pool_timeout connection_limit pgbouncer
+  sslmode sslcert sslkey sslrootcert schema
+  pool client extra logging synchronize entities poolMin idle acquire evict searchPath noWarnings debug dialect
+  createTimeoutMillis destroyTimeoutMillis reapIntervalMillis createRetryIntervalMillis propagateCreateError
+  archiveCompletedAfterSeconds deleteAfterDays maintenanceIntervalSeconds monitorStateIntervalSeconds migrate
+  noSupervisor retryLimit expireInSeconds retentionDays newJobCheckInterval cronMonitorIntervalSeconds
+  concurrency pollInterval noHandleSignals preparedStatements maxPoolSize gracefulShutdownAbortTimeout
+  disableErrorLogging onPoolError onConnectionError pruneSessionInterval createTableIfMissing ttl native
+  maxClients minClients maxLifetime parseInputDatesAsUTC defaults rows idle_timeout max_lifetime onnotice`
+    .split(/\s+/)
+    .map((name) => [name, name === 'port' ? 5432 : 'x']),
+);
+
 describe('the options of Pool', () => {
   test('none given: what pg-pool does', () => {
     expect(readPoolOptions({})).toMatchObject({
@@ -125,6 +143,36 @@ describe('the options of Pool', () => {
     expect(() => new Pool(options, Native)).not.toThrow();
     expect(() => new Pool({ ...options, Client: Native } as never)).not.toThrow();
     expect(() => new Pool(options)).toThrow(/sslmode=verify-full/);
+  });
+
+  test.each([
+    ['maxx', 'max'],
+    ['MAX', 'max'],
+    ['poolsize', 'poolSize'],
+    ['maxuses', 'maxUses'],
+    ['idleTimeoutMilis', 'idleTimeoutMillis'],
+    ['idelTimeoutMillis', 'idleTimeoutMillis'],
+    ['connectionTimeoutMs', 'connectionTimeoutMillis'],
+    ['connectionTimeoutMiliseconds', 'connectionTimeoutMillis'],
+    ['acquireTimeoutMillis', 'acquireTimeoutMs'],
+    ['maxLifeTimeSeconds', 'maxLifetimeSeconds'],
+    ['maxLifetimeSecond', 'maxLifetimeSeconds'],
+    ['allowExitOnidle', 'allowExitOnIdle'],
+    ['discardOnQueryErrors', 'discardOnQueryError'],
+    ['onconnect', 'onConnect'],
+    ['pipelinning', 'pipelining'],
+    ['connectionStirng', 'connectionString'],
+  ])('%s, a slip of the pen, is refused with the right name, %s', (wrong, right) => {
+    const options = { [wrong]: 'postgres://me:secret@a/b' };
+    expect(() => new Pool(options)).toThrow(`Invalid option name: "${wrong}" (wanted: ${right})`);
+    expect(() => readPoolOptions(options)).not.toThrow('secret');
+  });
+
+  test("what is the Client's, another library's or libpq's is none of the pool's affair", () => {
+    expect(() => new Pool(FOREIGN as PoolOptions)).not.toThrow();
+    expect(Object.keys(new Pool(FOREIGN as PoolOptions).options)).toEqual(
+      expect.arrayContaining(Object.keys(FOREIGN)),
+    );
   });
 
   test('what pg needs to say where it is connected is filled in from the connection string', () => {
