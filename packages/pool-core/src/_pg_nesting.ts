@@ -29,9 +29,12 @@ interface Held {
   readonly stack: string;
 }
 
-/** All must stand still for so long: short enough to be told in development, long enough for a burst. */
-const STILL_MS = 500;
-const LOOK_MS = 100;
+/**
+ * All must stand still for so many looks in a row, half a second: short enough to be told in development, long enough for a
+ * burst. Looks, not time: a blocked event loop is no proof, holders could not go on either.
+ */
+const STILL_LOOKS = 10;
+const LOOK_MS = 50;
 
 /**
  * Needs the application's asynchronous context, which costs every promise a little, so it is an option. A verdict needs
@@ -42,7 +45,8 @@ export class NestingWatch {
   readonly #flows = new AsyncLocalStorage<Flow>();
   readonly #held = new WeakMap<Entry<pg.Client>, Held>();
   #looking = false;
-  #stillSince: number | undefined;
+  /** How many looks in a row found all standing still. */
+  #still = 0;
   #releases = 0;
 
   constructor(pool: ResourcePool<pg.Client>) {
@@ -92,26 +96,23 @@ export class NestingWatch {
   #look(): void {
     if (this.#looking) return;
     this.#looking = true;
+    this.#releases = this.#pool.meter.releases;
     this.#pool.clock.setTimeout(() => {
       this.#looking = false;
       this.#judge();
       if (this.#pool.waiting > 0) this.#look();
-      else this.#stillSince = undefined;
+      else this.#still = 0;
     }, LOOK_MS);
   }
 
   #judge(): void {
-    const now = this.#pool.clock.now();
-    const { releases } = this.#pool.meter;
     const culprit = this.#culprit();
-    if (culprit === undefined || releases !== this.#releases) {
-      this.#releases = releases;
-      this.#stillSince = undefined;
+    if (culprit === undefined || this.#pool.meter.releases !== this.#releases) {
+      this.#still = 0;
       return;
     }
-    this.#stillSince ??= now;
-    if (now - this.#stillSince < STILL_MS) return;
-    this.#stillSince = undefined;
+    if (++this.#still < STILL_LOOKS) return;
+    this.#still = 0;
     const { waiter, stack, holder } = culprit;
     this.#pool.cancel(waiter, new NestedAcquireError(this.#pool.limit, holder, stack));
   }
