@@ -8,11 +8,6 @@ import type { Entry } from './_entry.ts';
 import type { Settings } from './_settings.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
-/** Checks at once: a check is one round trip, and a server that just came back has better to do. */
-const MAX_AT_ONCE = 4;
-/** Of the idle connections, at most this share is away for a check: users come first. */
-const MAX_SHARE = 0.25;
-
 /**
  * Asks idle connections for a sign of life when they have given none for `healthCheckIntervalMs`. A connection that came
  * back from a user gave one, so a busy pool checks nothing. Checks begin only while nobody waits, never touch a leased
@@ -54,13 +49,14 @@ export class HealthMonitor<C> {
   #check(): void {
     if (!this.#running) return;
     const pool = this.#pool;
-    const { healthCheckIntervalMs: interval } = this.#settings;
-    const now = this.#settings.clock.now();
+    const { healthCheckIntervalMs: interval, tuning, clock } = this.#settings;
+    const now = clock.now();
     if (pool.waiting > 0) {
       this.#armIn(interval / 10);
       return;
     }
-    const mayRun = Math.max(1, Math.min(MAX_AT_ONCE, Math.floor(pool.idle * MAX_SHARE)));
+    const share = Math.floor(pool.idle * tuning.healthCheckShare);
+    const mayRun = Math.max(1, Math.min(tuning.healthChecksAtOnce, share));
     let soonest = interval;
     for (const entry of pool.idleEntries()) {
       const silentMs = now - entry.aliveAt;

@@ -29,6 +29,10 @@ export const SHARE: Check = [
   'a number from 0 to 1',
   (value) => isNumber(value) && value >= 0 && value <= 1,
 ];
+export const BETWEEN: Check = [
+  'a number between 0 and 1',
+  (value) => isNumber(value) && value > 0 && value < 1,
+];
 export const FACTOR: Check = [
   'a finite number > 1',
   (value) => isNumber(value) && value > 1 && value < Number.POSITIVE_INFINITY,

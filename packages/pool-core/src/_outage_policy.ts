@@ -26,18 +26,15 @@ export type Outage =
     }
   | { readonly state: 'recovering'; readonly since: number; readonly allowed: number };
 
-/** The numbers of the backoff. */
+/** The numbers of the backoff, and of the slow start after it. */
 export interface OutageTuning {
   readonly backoffMinMs: number;
   readonly backoffMaxMs: number;
+  readonly backoffEarlyMaxMs: number;
+  readonly backoffAgeShare: number;
   readonly fatalRetryMs: number;
+  readonly recoveredMs: number;
 }
-
-/** The backoff stays at this cap until an outage is eight times as old: the first seconds decide how late we are. */
-const EARLY_CAP_MS = 250;
-const CAP_SHARE_OF_AGE = 1 / 8;
-/** Slow start is over when nothing has failed for so long, ms, however few connects were needed. */
-const RECOVERED_MS = 2_000;
 
 /** One connect has failed. */
 export interface Failure {
@@ -90,8 +87,8 @@ export function afterSuccess(outage: Outage, now: number, connectLimit: number):
 }
 
 /** What has become of an outage by itself. */
-export function afterTime(outage: Outage, now: number): Outage {
-  const over = outage.state === 'recovering' && now - outage.since >= RECOVERED_MS;
+export function afterTime(outage: Outage, now: number, tuning: OutageTuning): Outage {
+  const over = outage.state === 'recovering' && now - outage.since >= tuning.recoveredMs;
   return over ? { state: 'ready' } : outage;
 }
 
@@ -125,8 +122,8 @@ function down(
   random: number,
   tuning: OutageTuning,
 ): Outage {
-  const { backoffMinMs, backoffMaxMs } = tuning;
-  const late = Math.max(EARLY_CAP_MS, (now - since) * CAP_SHARE_OF_AGE);
+  const { backoffMinMs, backoffMaxMs, backoffEarlyMaxMs, backoffAgeShare } = tuning;
+  const late = Math.max(backoffEarlyMaxMs, (now - since) * backoffAgeShare);
   const cap = Math.min(backoffMaxMs, late, backoffMinMs * 2 ** Math.min(failures, 20));
   const wait = backoffMinMs + random * Math.max(0, cap - backoffMinMs);
   return { state: 'down', since, failedAt: now, failures, notBefore: now + wait, fatal: false };

@@ -7,8 +7,8 @@ import {
   nextAttemptAt,
   type Outage,
 } from './_outage_policy.ts';
+import { DEFAULT_TUNING as tuning } from './tuning_options.ts';
 
-const tuning = { backoffMinMs: 50, backoffMaxMs: 1_000, fatalRetryMs: 1_000 };
 const ready: Outage = { state: 'ready' };
 const fail = (outage: Outage, now: number, random = 0.5, startedAt = now - 1): Outage =>
   afterFailure(outage, { kind: 'retryable', startedAt, now, random }, tuning);
@@ -87,9 +87,9 @@ describe('an outage', () => {
 
   it('ends by itself when nothing more had to be opened', () => {
     const recovering: Outage = { state: 'recovering', since: 20, allowed: 2 };
-    expect(afterTime(recovering, 2_019)).toBe(recovering);
-    expect(afterTime(recovering, 2_020)).toEqual(ready);
-    expect(afterTime(ready, 5_000)).toBe(ready);
+    expect(afterTime(recovering, 2_019, tuning)).toBe(recovering);
+    expect(afterTime(recovering, 2_020, tuning)).toEqual(ready);
+    expect(afterTime(ready, 5_000, tuning)).toBe(ready);
   });
 
   it('is back when a connect of the slow start fails', () => {

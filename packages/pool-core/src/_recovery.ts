@@ -100,7 +100,7 @@ export class Recovery {
 
   /** Lets time do its part. */
   tick(now: number): void {
-    this.#step(afterTime(this.#outage, now));
+    this.#step(afterTime(this.#outage, now, this.#settings.tuning));
   }
 
   #step(next: Outage): void {

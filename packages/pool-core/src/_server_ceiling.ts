@@ -53,8 +53,7 @@ export class ServerCeiling {
   /** @param capacity undefined where it cannot be told: what was known before is taken for outdated. */
   learn(capacity: ServerCapacity | undefined): void {
     this.#capacity = capacity;
-    this.#room =
-      capacity === undefined ? undefined : roomFor(capacity, this.#tuning.serverHeadroom);
+    this.#room = capacity === undefined ? undefined : roomFor(capacity, this.#tuning);
   }
 
   refused(open: number, now: number): void {

@@ -12,19 +12,26 @@ export interface ServerRoom {
   readonly cap: number;
 }
 
+/** What is left to others. */
+export interface ServerRoomTuning {
+  readonly serverHeadroom: number;
+  readonly serverHeadroomShare: number;
+}
+
 /**
  * The least of what the server, the role and the database allow. Others need slots of the server as well: an operator, a
- * migration, a monitor. `headroom` of them are left, and a tenth at most; the limits of a role or a database are somebody's
+ * migration, a monitor. `serverHeadroom` of them are left, and `serverHeadroomShare` at most; the limits of a role or a database are somebody's
  * decision about this pool, and used to the full.
  */
-export function roomFor(capacity: ServerCapacity, headroom: number): ServerRoom {
+export function roomFor(capacity: ServerCapacity, tuning: ServerRoomTuning): ServerRoom {
   const { maxConnections, reserved, roleLimit, databaseLimit } = capacity;
   const slots = Math.max(0, maxConnections - reserved);
   const own = Math.min(
     roleLimit ?? Number.POSITIVE_INFINITY,
     databaseLimit ?? Number.POSITIVE_INFINITY,
   );
-  const left = Math.min(headroom, Math.ceil(slots / 10));
+  const { serverHeadroom, serverHeadroomShare } = tuning;
+  const left = Math.min(serverHeadroom, Math.ceil(slots * serverHeadroomShare));
   return { allows: Math.min(slots, own), cap: Math.max(1, Math.min(slots - left, own)) };
 }
 

@@ -53,7 +53,7 @@ describe('roomFor()', () => {
     ],
     ['everything reserved', { maxConnections: 3, reserved: 3 }, 10, { allows: 0, cap: 1 }],
   ])('%s', (_, capacity, headroom, room) => {
-    expect(roomFor(capacity, headroom)).toEqual(room);
+    expect(roomFor(capacity, { ...DEFAULT_TUNING, serverHeadroom: headroom })).toEqual(room);
   });
 });
 

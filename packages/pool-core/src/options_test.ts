@@ -1,7 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readOptions } from './_settings.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { DynamicConnectionPoolManagerOptions } from './options.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 
 const factory = { create: () => ({}), destroy: () => undefined };
 const read = (options: object) =>
@@ -94,9 +96,32 @@ describe('readOptions()', () => {
     ['retirePerSecond', 0],
     ['eventsKept', 0],
     ['backoffMinMs', 2_000],
+    ['serverHoldMs', 60_000],
+    ['ceilingHoldMs', 70_000],
+    ['targetUtilization', 1],
+    ['recoveredMs', 0],
     ['tickmS', 5],
   ])('refuses tuning.%s: %s', (key, value) => {
     expect(() => read({ factory, tuning: { [key]: value } })).toThrow(`Invalid tuning.${key}: `);
+  });
+
+  it('documents each constant of tuning: the reason, and the default that is in force', () => {
+    const source = readFileSync(new URL('tuning_options.ts', import.meta.url), 'utf8');
+    const documented = source.matchAll(
+      /\/\*\*((?:(?!\*\/).)*?)\* @default (\S+)\s+\*\/\s+readonly (\w+): number;/gs,
+    );
+    const defaults: Record<string, number> = {};
+    for (const [, reason = '', value = '', key = ''] of documented) {
+      defaults[key] = Number(value.replaceAll('_', ''));
+      expect(
+        reason
+          .replaceAll(/[\s*]+/g, ' ')
+          .trim()
+          .split(' ').length,
+        key,
+      ).toBeGreaterThan(9);
+    }
+    expect(defaults).toEqual(DEFAULT_TUNING);
   });
 
   it('names the options there are when it does not know one', () => {

@@ -3,6 +3,19 @@
  *
  * @module
  */
+import {
+  ATLEAST0,
+  BETWEEN,
+  type Check,
+  COUNT,
+  DURATION,
+  FACTOR,
+  FINITE,
+  POSITIVE,
+  RATE,
+  SHARE,
+  whole,
+} from './_option_checks.ts';
 
 /** The constants of the policies, each with its reason. */
 export interface Tuning {
@@ -39,11 +52,16 @@ export interface Tuning {
    */
   readonly connectForget: number;
   /**
-   * Connections left to others of what the server has room for (`max_connections` less what it reserves), and a tenth of it
-   * at most: an operator, a migration and a monitor can still connect to a server that this pool has filled.
+   * Connections left to others of what the server has room for (`max_connections` less what it reserves): an operator, a
+   * migration and a monitor can still connect to a server that this pool has filled.
    * @default 10
    */
   readonly serverHeadroom: number;
+  /**
+   * Of a small server no larger share than this is left to others, or half of it would be nobody's.
+   * @default 0.1
+   */
+  readonly serverHeadroomShare: number;
   /**
    * A pool that grows beyond this size asks the server how much room there is. Most pools never do: they can do little harm,
    * and the server gets no statement from them that the application did not send.
@@ -62,7 +80,11 @@ export interface Tuning {
    * @default 1_000
    */
   readonly serverHoldMs: number;
-  /** @default 30_000 */
+  /**
+   * The longest of these pauses, ms: a server that was given room is noticed within half a minute, and a full one is asked
+   * no more than twice a minute.
+   * @default 30_000
+   */
   readonly serverHoldMaxMs: number;
   /**
    * How often load is measured and the thresholds applied, ms. Fast enough for a ramp, slow enough to be a mean.
@@ -90,7 +112,10 @@ export interface Tuning {
    * @default 2
    */
   readonly growthTicks: number;
-  /** @default 3 */
+  /**
+   * Of how many ticks: with three, growth begins two seconds after the load came, and one slow tick does not put it off.
+   * @default 3
+   */
   readonly growthWindowTicks: number;
   /**
    * How many ticks the utilisation must have stayed below `scaleDownThreshold` for the pool to shrink by more than one.
@@ -113,6 +138,16 @@ export interface Tuning {
    */
   readonly retirePerSecond: number;
   /**
+   * The most health checks under way: each is one round trip, and a server that has just come back has better to do.
+   * @default 4
+   */
+  readonly healthChecksAtOnce: number;
+  /**
+   * At most this share of the idle connections is away for a check (and one may always be): users come first.
+   * @default 0.25
+   */
+  readonly healthCheckShare: number;
+  /**
    * Growth that buys less than this share of proportional throughput is the last for a while.
    * @default 0.25
    */
@@ -123,18 +158,19 @@ export interface Tuning {
    */
   readonly ceilingCut: number;
   /**
-   * How far the pool may grow in one `busyTickMs` after growth that paid, as a factor.
+   * How far the pool may grow in one `busyTickMs` after growth that paid in full (`fullElasticity`), as a factor.
    * @default 2
    */
   readonly growthStep: number;
   /**
-   * The same while nothing has come back to judge by: 10 to 500 still takes less than 5 s, and a database that has just
-   * stopped is not met with twice the connections.
+   * The same after growth that paid in part, and while nothing has come back to judge by: 10 to 500 still takes less than 5 s,
+   * and a database that has just stopped is not met with twice the connections.
    * @default 1.25
    */
   readonly unprovenGrowthStep: number;
   /**
-   * Up to this size growth is not judged in steps: it is cheap, and the sums are small.
+   * Up to this size growth is not judged in steps: it is cheap, and the sums are small. It has room for the first step of the
+   * utilisation path from ten.
    * @default 16
    */
   readonly growthStepFloor: number;
@@ -143,7 +179,11 @@ export interface Tuning {
    * @default 5_000
    */
   readonly ceilingHoldMs: number;
-  /** @default 60_000 */
+  /**
+   * The longest hold, ms: a probe in vain costs up to a fifth of the throughput while it lasts, which once a minute is little,
+   * and a server that became faster is found out within a minute.
+   * @default 60_000
+   */
   readonly ceilingHoldMaxMs: number;
   /**
    * Leases that must have ended before a size is judged: hold times scatter by about their mean, so this many tell a
@@ -211,12 +251,12 @@ export interface Tuning {
    */
   readonly ceilingFloor: number;
   /**
-   * A gain of this share of proportional throughput is a full one: probes get longer.
+   * A gain of this share of proportional throughput is a full one: steps and probes get longer.
    * @default 0.85
    */
   readonly fullElasticity: number;
   /**
-   * After a probe that paid, the next follows after this share of a hold.
+   * After a probe that paid, and after the first growth that did not, the next probe follows after this share of a hold.
    * @default 0.2
    */
   readonly quickHold: number;
@@ -237,77 +277,115 @@ export interface Tuning {
    * @default 50
    */
   readonly loopDelayMs: number;
-  /** @default 0.95 */
+  /**
+   * That share. A loop that is late and yet waits for events a twentieth of the time was held up by one long task; one that
+   * never waits has no time for more connections.
+   * @default 0.95
+   */
   readonly loopUtilization: number;
   /**
-   * The shortest and longest pause between two connects while the server is down, ms.
+   * The shortest pause between two connects while the server is down, ms: full jitter between this and a cap that doubles with
+   * each failure. A restart takes a second or more, so that 50 ms are no delay, and no storm either.
    * @default 50
    */
   readonly backoffMinMs: number;
-  /** @default 1_000 */
+  /**
+   * The highest that cap ever is, ms: a pool is never later than a second.
+   * @default 1_000
+   */
   readonly backoffMaxMs: number;
   /**
-   * The pause between two connects after an error that trying again does not change, ms.
+   * The highest it is in the first seconds of an outage, ms, which decide how late the pool is after a short one. An outage of
+   * 2 s costs some 15 connects, where pg-pool makes 2 850.
+   * @default 250
+   */
+  readonly backoffEarlyMaxMs: number;
+  /**
+   * How the cap rises from there to `backoffMaxMs`: to this share of the age of the outage, by which the first success is late
+   * at most.
+   * @default 0.125
+   */
+  readonly backoffAgeShare: number;
+  /**
+   * Slow start is over when nothing has failed for so long, ms, however few connects were needed.
+   * @default 2_000
+   */
+  readonly recoveredMs: number;
+  /**
+   * The pause between two connects after an error that trying again does not change, ms: somebody may mend the password.
    * @default 1_000
    */
   readonly fatalRetryMs: number;
   /**
-   * How many decisions `scalingEvents()` remembers.
+   * How many decisions `scalingEvents()` remembers: enough to see what led to an incident, and a bound on what
+   * they take.
    * @default 1_000
    */
   readonly eventsKept: number;
 }
 
+/** What each constant is where nothing else is asked for, and what it may be. */
+export const TUNING: { readonly [K in keyof Tuning]: readonly [byDefault: number, check: Check] } =
+  {
+    waitTargetMs: [20, FINITE],
+    connectGuessMs: [15, FINITE],
+    maxConnectingCap: [16, whole(1)],
+    connectSlower: [1.5, FACTOR],
+    connectMuchSlower: [2, FACTOR],
+    connectForget: [1.02, FACTOR],
+    serverHeadroom: [10, COUNT],
+    serverHeadroomShare: [0.1, SHARE],
+    serverLimitsFrom: [10, COUNT],
+    serverLimitsMs: [300_000, DURATION],
+    serverHoldMs: [1_000, FINITE],
+    serverHoldMaxMs: [30_000, FINITE],
+    tickMs: [1_000, FINITE],
+    busyTickMs: [250, FINITE],
+    targetUtilization: [0.65, BETWEEN],
+    growthPerTick: [1.5, FACTOR],
+    growthTicks: [2, whole(1)],
+    growthWindowTicks: [3, whole(1)],
+    shrinkWindowTicks: [60, whole(1)],
+    shrinkAfterGrowthMs: [60_000, ATLEAST0],
+    shrinkPerTick: [0.1, SHARE],
+    retirePerSecond: [0.05, RATE],
+    healthChecksAtOnce: [4, whole(1)],
+    healthCheckShare: [0.25, SHARE],
+    minElasticity: [0.25, SHARE],
+    ceilingCut: [0.8, BETWEEN],
+    growthStep: [2, FACTOR],
+    unprovenGrowthStep: [1.25, FACTOR],
+    growthStepFloor: [16, whole(1)],
+    ceilingHoldMs: [5_000, FINITE],
+    ceilingHoldMaxMs: [60_000, FINITE],
+    minCompletions: [32, whole(1)],
+    evidenceMs: [5_000, FINITE],
+    judgedGrowth: [0.1, POSITIVE],
+    bestMemory: [0.98, SHARE],
+    workingShare: [0.5, SHARE],
+    presentShare: [0.5, SHARE],
+    collapsedShare: [0.5, SHARE],
+    collapseHold: [2, POSITIVE],
+    recovered: [2, FACTOR],
+    backlogHold: [4, POSITIVE],
+    probeStride: [0.25, POSITIVE],
+    ceilingFloor: [10, COUNT],
+    fullElasticity: [0.85, SHARE],
+    quickHold: [0.2, POSITIVE],
+    trendMemory: [50, whole(2)],
+    trendCorrelation: [0.5, SHARE],
+    loopDelayMs: [50, FINITE],
+    loopUtilization: [0.95, SHARE],
+    backoffMinMs: [50, FINITE],
+    backoffMaxMs: [1_000, FINITE],
+    backoffEarlyMaxMs: [250, FINITE],
+    backoffAgeShare: [0.125, POSITIVE],
+    recoveredMs: [2_000, FINITE],
+    fatalRetryMs: [1_000, FINITE],
+    eventsKept: [1_000, whole(1)],
+  };
+
 /** What the policies run with where nothing else is asked for. */
-export const DEFAULT_TUNING: Tuning = {
-  waitTargetMs: 20,
-  connectGuessMs: 15,
-  maxConnectingCap: 16,
-  connectSlower: 1.5,
-  connectMuchSlower: 2,
-  connectForget: 1.02,
-  serverHeadroom: 10,
-  serverLimitsFrom: 10,
-  serverLimitsMs: 300_000,
-  serverHoldMs: 1_000,
-  serverHoldMaxMs: 30_000,
-  tickMs: 1_000,
-  busyTickMs: 250,
-  targetUtilization: 0.65,
-  growthPerTick: 1.5,
-  growthTicks: 2,
-  growthWindowTicks: 3,
-  shrinkWindowTicks: 60,
-  shrinkAfterGrowthMs: 60_000,
-  shrinkPerTick: 0.1,
-  retirePerSecond: 0.05,
-  minElasticity: 0.25,
-  ceilingCut: 0.8,
-  growthStep: 2,
-  unprovenGrowthStep: 1.25,
-  growthStepFloor: 16,
-  ceilingHoldMs: 5_000,
-  ceilingHoldMaxMs: 60_000,
-  minCompletions: 32,
-  evidenceMs: 5_000,
-  judgedGrowth: 0.1,
-  bestMemory: 0.98,
-  workingShare: 0.5,
-  presentShare: 0.5,
-  collapsedShare: 0.5,
-  collapseHold: 2,
-  recovered: 2,
-  backlogHold: 4,
-  probeStride: 0.25,
-  ceilingFloor: 10,
-  fullElasticity: 0.85,
-  quickHold: 0.2,
-  trendMemory: 50,
-  trendCorrelation: 0.5,
-  loopDelayMs: 50,
-  loopUtilization: 0.95,
-  backoffMinMs: 50,
-  backoffMaxMs: 1_000,
-  fatalRetryMs: 1_000,
-  eventsKept: 1_000,
-};
+export const DEFAULT_TUNING: Tuning = Object.fromEntries(
+  Object.entries(TUNING).map(([key, [byDefault]]) => [key, byDefault]),
+) as unknown as Tuning;
