@@ -102,7 +102,8 @@ function atLeisure(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingState {
-  const over = state.phase !== 'free' && window.now >= state.holdUntil;
+  const until = Math.max(state.holdUntil, state.heldAt + tuning.ceilingHoldMs);
+  const over = state.phase !== 'free' && window.now >= until;
   const next = over ? freed(state, window, tuning) : state;
   const sum = add(state.limited ? NOTHING : state.sum, window);
   const evidence = evidenceOf(sum, window.size, false);
@@ -195,7 +196,7 @@ function withoutVerdict(
   const probing = state.phase === 'free' && state.ceiling < Number.POSITIVE_INFINITY;
   // Nothing is to be said against the probe: on with it, slowly.
   const onward = { ...fresh, probeDown: false };
-  return { state: probing ? quickHold(onward, state.anchor, window, tuning) : fresh };
+  return { state: probing ? quickHold(onward, window.size, state.anchor, window, tuning) : fresh };
 }
 
 /**

@@ -62,9 +62,9 @@ describe('the ceiling', () => {
     expect(state).toMatchObject({ phase: 'held', ceiling: 16 });
   });
 
-  it('does not freeze growth that bought a quarter', () => {
+  it('does not freeze growth that bought a quarter, but goes on in small steps', () => {
     const { state } = last(through(start, second(1, 16, 1_600), second(2, 32, 2_001)));
-    expect(state).toMatchObject({ phase: 'free', step: 64 });
+    expect(state).toMatchObject({ phase: 'free', step: 40 });
   });
 
   it('takes leases that have not ended for no evidence, and lets the pool grow a little', () => {
@@ -187,7 +187,8 @@ describe('the ceiling', () => {
     }
     expect(probes.slice(0, 4).map(({ to }) => to)).toEqual([12, 20, 12, 20]);
     const pauses = probes.slice(1).map(({ at }, i) => at - (probes[i]?.at ?? 0));
-    expect(probes[0]?.at).toBe(6_000);
+    // The first soon: it has likely grown too far.
+    expect(probes[0]?.at).toBe(2_000);
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
     expect(pauses.at(-1)).toBeGreaterThan(50_000);
   });

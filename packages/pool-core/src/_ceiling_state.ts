@@ -24,6 +24,9 @@ export interface CeilingState {
   readonly before: Evidence | undefined;
   /** The best rate of the recent past, decaying. */
   readonly best: number;
+  /** When the hold began: a lull shorter than a hold does not make it forgotten. */
+  readonly heldAt: number;
+  /** When the next probe is due. */
   readonly holdUntil: number;
   /** How long the next hold is. */
   readonly holdMs: number;
@@ -84,6 +87,7 @@ export function initialCeiling(tuning: CeilingTuning): CeilingState {
     anchor: undefined,
     before: undefined,
     best: 0,
+    heldAt: 0,
     holdUntil: 0,
     holdMs: tuning.ceilingHoldMs,
     restore: 0,
@@ -109,20 +113,22 @@ export function hold(
     ceiling,
     step: Math.max(ceiling, window.min),
     before,
+    heldAt: window.now,
     holdUntil: window.now + state.holdMs,
     holdMs: Math.min(tuning.ceilingHoldMaxMs, state.holdMs * 2),
   };
 }
 
-/** Between two probes of which the first has paid. */
+/** The same for a short while, where the next probe is likely to pay. */
 export function quickHold(
   state: CeilingState,
+  ceiling: number,
   before: Evidence | undefined,
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingState {
   return {
-    ...hold(state, window.size, before, window, tuning),
+    ...hold(state, ceiling, before, window, tuning),
     holdUntil: window.now + tuning.ceilingHoldMs * tuning.quickHold,
     holdMs: tuning.ceilingHoldMs,
   };
@@ -133,6 +139,7 @@ export function freed(
   state: CeilingState,
   window: Pick<CeilingWindow, 'size'>,
   tuning: CeilingTuning,
+  proven: boolean = true,
 ): CeilingState {
   const next: CeilingState = {
     ...state,
@@ -145,10 +152,10 @@ export function freed(
     stride: tuning.probeStride,
     trend: NO_TREND,
   };
-  return { ...next, step: stepFrom(next, window, tuning, true) };
+  return { ...next, step: stepFrom(next, window, tuning, proven) };
 }
 
-/** How far the pool may grow before it is judged again: further, if the growth so far has paid. */
+/** How far the pool may grow before it is judged again: further, if the growth so far has paid in full. */
 export function stepFrom(
   state: CeilingState,
   window: Pick<CeilingWindow, 'size'>,

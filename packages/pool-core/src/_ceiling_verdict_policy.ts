@@ -64,8 +64,12 @@ function freeze(
     probeDown: evidence.rate >= anchor.rate * tuning.collapsedShare,
   };
   const inputs = { elasticity, ...comparison(anchor, evidence) };
+  // The first growth that is stopped has likely gone too far: how much fewer do as much is asked soon, not after a whole hold.
+  const first = same && state.ceiling === Number.POSITIVE_INFINITY;
   return {
-    state: hold(next, to, evidence, window, tuning),
+    state: first
+      ? quickHold(next, to, evidence, window, tuning)
+      : hold(next, to, evidence, window, tuning),
     change: { from: window.size, to, reason: 'ceiling-frozen', inputs },
   };
 }
@@ -85,10 +89,12 @@ function paid(
   const probing = state.ceiling < Number.POSITIVE_INFINITY;
   const inProportion = elasticity >= tuning.fullElasticity;
   if (!probing || (inProportion && state.stride >= 1)) {
-    return { ...freed(state, window, tuning), anchor: evidence };
+    // Near the knee growth pays in part, and so does a server that is still warming up: on in small steps.
+    return { ...freed(state, window, tuning, inProportion), anchor: evidence };
   }
   const stride = inProportion ? state.stride * 2 : tuning.probeStride;
-  return quickHold({ ...state, stride, probeDown: false }, evidence, window, tuning);
+  const next = { ...state, stride, probeDown: false };
+  return quickHold(next, window.size, evidence, window, tuning);
 }
 
 /** Held: is what set the ceiling over, has it become worse, or is it time to try again? */
@@ -171,7 +177,8 @@ export function judgeTrial(
     return cut(state, evidence, window, tuning);
   }
   // Fewer do as much: fewer still may do so, soon.
-  return { state: quickHold({ ...state, probeDown: true }, evidence, window, tuning) };
+  const next = { ...state, probeDown: true };
+  return { state: quickHold(next, window.size, evidence, window, tuning) };
 }
 
 /** The ceiling is not lowered further. */
