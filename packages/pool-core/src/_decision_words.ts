@@ -13,7 +13,7 @@ export interface Told {
   readonly firstAt: number;
   lastAt: number;
   steps: number;
-  /** Of the last step. */
+  /** Of the last step, or of that in which most acquires waited. */
   inputs: Inputs;
 }
 
@@ -24,14 +24,14 @@ const WHY: Readonly<
 > = {
   minimum: () => 'to keep the minimum open',
   waiters: (of, { connectMs, holdMs }) => {
-    const connect = connectMs === undefined ? 'a connect' : `a connect (${of('connectMs')} ms)`;
+    const connect = connectMs === undefined ? '' : ` (${of('connectMs')} ms)`;
     const held = holdMs === undefined ? '' : `, held for ${of('holdMs')} ms each`;
-    return `as ${connect} was sooner for the acquires that waited (${of('waiting')}) than a connection coming back (${of('leased')} leased${held})`;
+    return `as a connect${connect} was sooner for the ${of('waiting')} waiting than a connection coming back (${of('leased')} leased${held})`;
   },
-  'utilization-high': (of) =>
-    `as ${of('utilization')} of the connections were leased, above the threshold of ${of('threshold')}, in most of the last ticks`,
-  'utilization-low': (of) =>
-    `as ${of('utilization')} of the connections were leased, and never more than the threshold of ${of('threshold')} in the window`,
+  'utilization-high': (_, { utilization, threshold }) =>
+    `as ${percent(utilization)} of the connections were leased, above the threshold of ${percent(threshold)} for some seconds`,
+  'utilization-low': (_, { utilization, threshold }) =>
+    `as ${percent(utilization)} of the connections were leased, and for a minute never as much as the threshold of ${percent(threshold)}`,
   idle: () => 'as connections were idle for longer than the idle timeout',
   warm: () => 'as a caller asked to be warm',
   resize: () => 'as a caller changed the bounds',
@@ -74,7 +74,9 @@ export function joined(events: readonly ScalingEvent[]): Told[] {
     const last = told.at(-1);
     const onward = last !== undefined && last.reason === reason && last.to === from;
     if (onward && Math.sign(to - from) === Math.sign(last.to - last.from)) {
-      Object.assign(last, { to, inputs, lastAt: at, steps: last.steps + 1 });
+      const before = last.inputs['waiting'] ?? 0;
+      const worst = (inputs['waiting'] ?? 0) < before ? last.inputs : inputs;
+      Object.assign(last, { to, inputs: worst, lastAt: at, steps: last.steps + 1 });
     } else {
       told.push({ reason, from, to, inputs, firstAt: at, lastAt: at, steps: 1 });
     }
@@ -94,6 +96,10 @@ export function sentence(told: Told, now: number): string {
       ? ago(now - told.lastAt)
       : `${ago(now - told.firstAt)} to ${ago(now - told.lastAt)}`;
   return `${when}: ${what} ${change}${inSteps}, ${WHY[reason](of, inputs)}`;
+}
+
+function percent(share: number = Number.NaN): string {
+  return `${plain(100 * share)} %`;
 }
 
 /** Three digits are enough to act on, and none of them is an exponent. */

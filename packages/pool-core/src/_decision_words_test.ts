@@ -25,19 +25,19 @@ describe('a decision in words', () => {
   it.each<[ScalingEvent, string]>([
     [
       event('waiters', 25, 32, { waiting: 375, leased: 25, holdMs: 7.361, connectMs: 10 }),
-      '12 s ago: size 25 -> 32, as a connect (10 ms) was sooner for the acquires that waited (375) than a connection coming back (25 leased, held for 7.36 ms each)',
+      '12 s ago: size 25 -> 32, as a connect (10 ms) was sooner for the 375 waiting than a connection coming back (25 leased, held for 7.36 ms each)',
     ],
     [
       event('waiters', 0, 1, { waiting: 1, leased: 0 }),
-      '12 s ago: size 0 -> 1, as a connect was sooner for the acquires that waited (1) than a connection coming back (0 leased)',
+      '12 s ago: size 0 -> 1, as a connect was sooner for the 1 waiting than a connection coming back (0 leased)',
     ],
     [
       event('utilization-high', 20, 28, { utilization: 0.912, threshold: 0.8 }),
-      '12 s ago: size 20 -> 28, as 0.912 of the connections were leased, above the threshold of 0.8, in most of the last ticks',
+      '12 s ago: size 20 -> 28, as 91.2 % of the connections were leased, above the threshold of 80 % for some seconds',
     ],
     [
       event('utilization-low', 50, 45, { utilization: 0.1, threshold: 0.3 }),
-      '12 s ago: size 50 -> 45, as 0.1 of the connections were leased, and never more than the threshold of 0.3 in the window',
+      '12 s ago: size 50 -> 45, as 10 % of the connections were leased, and for a minute never as much as the threshold of 30 %',
     ],
     [
       event('ceiling-frozen', 80, 64, rates),
@@ -120,7 +120,7 @@ describe('a decision in words', () => {
     const [, shrink] = told;
     if (shrink === undefined) throw new Error('nothing told');
     expect(sentence(shrink, NOW)).toMatch(
-      /^12 s ago to 10 s ago: size 50 -> 37 in 3 steps, as 0\.02/,
+      /^12 s ago to 10 s ago: size 50 -> 37 in 3 steps, as 2 % of/,
     );
   });
 

@@ -16,7 +16,6 @@ export interface Explained {
   readonly connectLimit: number;
   /** What the server said of its room, in words. */
   readonly serverAllows: string | undefined;
-  readonly min: number;
 }
 
 /** Decisions told; the rest is in `scalingEvents()`. */
@@ -27,7 +26,7 @@ export function explain(pool: Explained): string {
   const { stats, situation, decisions } = pool;
   const lines = [
     `${describeSituation(situation, pool.lastConnectError)}.`,
-    `It keeps ${pool.min} open and may have ${situation.max}; now it allows itself ${situation.ceiling}, and ${pool.connectLimit} connects at once.` +
+    `It keeps ${stats.min} open and may have ${situation.max}; now it allows itself ${situation.ceiling}, and ${pool.connectLimit} connects at once.` +
       (pool.serverAllows === undefined ? '' : ` By its own account ${pool.serverAllows}.`),
     `Acquires: ${stats.acquires} answered (p95 wait ${ms(stats.wait.p95)}, p95 use ${ms(stats.use.p95)}), ` +
       `${stats.acquireTimeouts} timed out, ${stats.acquireAborts} aborted, ${stats.acquireRejections} refused.`,

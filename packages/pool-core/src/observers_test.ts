@@ -198,9 +198,7 @@ describe('stats() and explain()', () => {
       use: { count: 1 },
       create: { count: 1 },
     });
-    expect(manager.explain()).toContain(
-      'size 0 -> 1, as a connect was sooner for the acquires that waited (1)',
-    );
+    expect(manager.explain()).toContain('size 0 -> 1, as a connect was sooner for the 1 waiting');
     expect(manager.explain()).toContain('1 answered');
   });
 });
