@@ -69,16 +69,31 @@ export class LifecycleManager<C> {
     return this.#pool.size - this.#pool.closing;
   }
 
+  /** Of these, the ones that are open. */
+  get usable(): number {
+    return this.standing - this.#pool.connecting;
+  }
+
+  /** Why one more is wanted now, whoever waits; undefined at the wanted size, and in the pause after a failure. */
+  wants(now: number): ScalingReason | undefined {
+    return now < this.#notBefore ? undefined : this.#wanted;
+  }
+
+  get #wanted(): ScalingReason | undefined {
+    const { standing } = this;
+    if (standing < this.min) return 'minimum';
+    if (standing < this.asked) return 'warm';
+    return standing < this.target ? 'utilization-high' : undefined;
+  }
+
   /** Opens connections up to the wanted size, as many as may be opened now; called again as each connect ends. */
   fill(now: number): void {
     if (!this.#running) return;
-    while (this.standing < Math.max(this.min, this.target, this.asked) && this.#pool.room > 0) {
-      if (!this.#mayConnect(now)) return;
-      const { standing } = this;
+    while (this.#pool.room > 0) {
+      const reason = this.#wanted;
+      if (reason === undefined || !this.#mayConnect(now)) return;
       this.#pool.open(1);
-      this.#host.grew(
-        standing < this.min ? 'minimum' : standing < this.asked ? 'warm' : 'utilization-high',
-      );
+      this.#host.grew(reason);
     }
   }
 

@@ -6,8 +6,19 @@
 import type { DestroyReason } from './contract.ts';
 import { Histogram } from './histogram.ts';
 
-/** Weight of the newest sample in the running means: about the last 16 samples count. */
+/**
+ * Weight of the newest sample in the running means: about the last 16 samples count. No option: twice or half of it moves a mean
+ * that is compared with another of the same weight, and the decision by it hardly.
+ */
 const ALPHA = 1 / 8;
+
+/** A reading of the running sums, to take differences from. */
+export interface Reading {
+  readonly at: number;
+  readonly leasedMs: number;
+  readonly releases: number;
+  readonly heldMs: number;
+}
 
 /** Counters, durations and time-weighted sums of one pool. Written by its mechanism only. */
 export class Meter {
@@ -76,8 +87,14 @@ export class Meter {
     this.destroyed[reason] = (this.destroyed[reason] ?? 0) + 1;
   }
 
-  /** Connection-milliseconds leased since the pool was made; the difference of two readings over time is L. */
-  leasedMs(now: number): number {
-    return this.#leasedMs + this.#leased * (now - this.#leasedSince);
+  /** The sums since the pool was made: the difference of two readings is a window. */
+  read(now: number): Reading {
+    return {
+      at: now,
+      // Over time, its difference is L.
+      leasedMs: this.#leasedMs + this.#leased * (now - this.#leasedSince),
+      releases: this.releases,
+      heldMs: this.use.sum,
+    };
   }
 }
