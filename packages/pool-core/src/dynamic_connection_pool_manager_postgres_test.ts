@@ -2,9 +2,11 @@ import { createDatabase } from '@fynlo/services/database';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
+  type Clock,
   ConnectFailedError,
   type ConnectionFactory,
   DynamicConnectionPoolManager,
+  systemClock,
 } from './manager.ts';
 
 /** What anybody would write for a plain pg Client. */
@@ -109,6 +111,48 @@ describe('with real PostgreSQL clients', () => {
     expect(pool.evictIdle()).toBe(56);
     await expect.poll(() => backends('holders'), { timeout: 15_000 }).toBe(4);
   }, 60_000);
+
+  it('F46: a sawtooth of five seconds, for two minutes of a clock that runs 20 times as fast, moves at most 5 % of them a minute', async () => {
+    const speed = 20;
+    const clock: Clock = {
+      now: () => speed * systemClock.now(),
+      wallNow: () => systemClock.wallNow(),
+      setTimeout: (fn, ms) => systemClock.setTimeout(fn, ms / speed),
+    };
+    await using pool = new DynamicConnectionPoolManager({
+      factory: clients(url, 'sawtooth'),
+      minConnections: 2,
+      maxConnections: 100,
+      // A tenth of the default, or nothing could be closed in two minutes.
+      idleTimeoutMs: 30_000,
+      clock,
+    });
+    const statements = new Set<Promise<unknown>>();
+    let over = false;
+    // 400 ms each, from one at once to twenty. One timer after the other: a pause of this process is no burst.
+    const next = (): void => {
+      if (over) return;
+      const statement = pool
+        .withConnection((client) => client.query('select pg_sleep(0.02)'))
+        .finally(() => statements.delete(statement));
+      statements.add(statement);
+      const phase = (clock.now() % 5_000) / 5_000;
+      clock.setTimeout(next, 1_000 / (2.5 + 47.5 * phase));
+    };
+    next();
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, 20_000));
+    const before = pool.stats();
+    await new Promise<void>((resolve) => clock.setTimeout(resolve, 120_000));
+    over = true;
+    const { size, acquires, created, destroyed } = pool.stats();
+    await Promise.all(statements);
+    expect(size).toBeGreaterThan(8);
+    expect(acquires).toBeGreaterThan(500);
+    // Closed, and opened again. To grow is none: statements take longer while others use the machine.
+    const closed = (destroyed['idle-timeout'] ?? 0) - (before.destroyed['idle-timeout'] ?? 0);
+    const churn = Math.min(created - before.created, closed) / size / 2;
+    expect(churn, pool.explain()).toBeLessThanOrEqual(0.05);
+  }, 30_000);
 
   it('connections that the server ends leave the pool, and the minimum is open again', async () => {
     await using pool = new DynamicConnectionPoolManager({
