@@ -63,14 +63,14 @@ function scalingFindings({ scenarios: { scaling } }: OptimizationRun): Finding[]
         ? 'the server could not be asked'
         : `${quality.peakServerConnections} counted by the server`;
     findings.push(
-      `The pool grew from ${quality.startSize} to ${quality.peakSize} connections (${server}) for at most ${quality.peakLeased} leased at once, in ${seconds(quality.timeToPeakMs)}; it opened ${scaling.totalConnects} in all, ${scaling.connectsWasted} more than were ever needed together.`,
+      `The pool grew from ${quality.startSize} to ${quality.peakSize} connections (${server}) for at most ${quality.peakLeased} leased at once, its largest ${seconds(quality.timeToPeakMs)} after the first level began; it opened ${scaling.totalConnects} in all, ${scaling.connectsWasted} more than were ever needed together.`,
     );
   }
   if (shrink !== null) {
     findings.push(
       shrink.tookMs === null
         ? `After the load it was still at ${shrink.toSize} connections when ${seconds(shrink.deadlineMs)} were over.`
-        : `After the load it was back at ${shrink.toSize} connections in ${seconds(shrink.tookMs)}.`,
+        : `After the load it was back at ${shrink.toSize} connections in ${seconds(shrink.tookMs)}, of which connections have to be idle for ${scaling.settings['idleTimeoutMs']} ms.`,
     );
   }
   const reasons = new Map<string, number>();

@@ -49,6 +49,7 @@ const metrics = {
   serverConnectionsPeak: { unit: '', better: 'lower', meaning: 'most backends the server counted' },
   connectionsAfter: { unit: '', better: 'lower', meaning: 'connections open at the end' },
   sizeRatio: { unit: '', better: 'lower', meaning: 'most connections since the fault / before it' },
+  settledSize: { unit: '', better: 'lower', meaning: 'connections open while measured, mean' },
   connectionsUsed: { unit: '', better: 'lower', meaning: 'connections in use, time-weighted mean' },
   errors: { unit: '', better: 'lower', meaning: 'operations that failed' },
   hung: { unit: '', better: 'lower', meaning: 'callers never answered' },

@@ -29,6 +29,7 @@ const USUAL: readonly MetricName[] = [
   'bytesPerOp',
   'rssPeakMb',
   'connectionsOpened',
+  'settledSize',
   'serverConnectionsPeak',
   'errors',
 ];
@@ -53,6 +54,7 @@ const SHORT: Partial<Record<MetricName, string>> = {
   bytesPerOp: 'heap/op',
   connectionsOpened: 'connects',
   serverConnectionsPeak: 'backends',
+  settledSize: 'size',
 };
 
 /** A metric as a column calls it: `ops/s`, `p99`, `hit ratio`. */

@@ -8,6 +8,8 @@ import { selectItems } from './select_items.ts';
 /** The sizes somebody who tunes by hand would try. */
 const SIZES = [2, 4, 8, 10, 16, 20, 32, 50, 100, 200];
 
+const LOOK_EVERY_MS = 50;
+
 export const selfSized: Scenario = {
   id: 'P14',
   name: 'self-sized',
@@ -41,12 +43,25 @@ export const selfSized: Scenario = {
   ],
 };
 
-function oneSize(
+/** Beside the throughput, the size that the pool had meanwhile: F47 wants it near the best one. */
+async function oneSize(
   kind: PoolKind,
   context: RoundContext,
   connections: number,
 ): Promise<RoundOutcome> {
-  return selectItems(kind.open, { ...context, params: { ...context.params, connections } });
+  const params = { ...context.params, connections };
+  const sizes: number[] = [];
+  let looking: NodeJS.Timeout | undefined;
+  const open: PoolKind['open'] = async (options) => {
+    const pool = await kind.open(options);
+    looking = setInterval(() => sizes.push(pool.size?.() ?? Number.NaN), LOOK_EVERY_MS);
+    return pool;
+  };
+  const outcome = await selectItems(open, { ...context, params });
+  clearInterval(looking);
+  const seen = sizes.slice(-params.durationMs / LOOK_EVERY_MS);
+  const settledSize = seen.reduce((sum, size) => sum + size, 0) / seen.length;
+  return { ...outcome, metrics: { ...outcome.metrics, settledSize } };
 }
 
 /** A third of the time for each size: what is looked for is the best size, and neighbours differ little. */

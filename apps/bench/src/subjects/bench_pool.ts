@@ -9,6 +9,8 @@ export interface BenchPool {
   withConnection<T>(work: (query: BenchPool['query']) => Promise<T>): Promise<T>;
   /** Connects that succeeded since the pool was made; undefined where the library gives no way to count them. */
   opened(): number | undefined;
+  /** Connections it has now, where the library tells it. */
+  size?(): number;
   /** Where the time of an operation goes, where the pool itself tells it: waiting, holding a connection, connecting. */
   split?(): TimeSplit;
   end(): Promise<void>;

@@ -27,6 +27,7 @@ export function benchPoolOf(pool: Pool): BenchPool {
       }
     },
     opened: () => opened,
+    size: () => pool.totalCount,
     end: () => pool.end(),
   };
 }
