@@ -3,6 +3,7 @@
  */
 import type pg from 'pg';
 import type { Entry } from './_entry.ts';
+import { type LaneCancel, mayHit } from './_lane_cancel_policy.ts';
 import { type LaneReason, type LaneView, workOf } from './_lane_policy.ts';
 import { type LaneQuery, QueryList } from './_lane_query.ts';
 import type { LaneSettings } from './_lane_settings.ts';
@@ -27,6 +28,7 @@ interface PipelinedClient extends Omit<ClientInside, 'connection'> {
       readonly writableLength?: number;
       cork?(): void;
       uncork?(): void;
+      destroy?(): void;
     };
   };
   readonly connectionParameters: { query_timeout: number | false };
@@ -79,10 +81,8 @@ export class Lane implements LaneView {
   roundTripMs: number;
   /** Whether its head has been running for too long, or receives too much, to put anything behind it. */
   heldUp = false;
-  /** A cancel request is under way, or may still take effect. */
-  cancelling = false;
-  /** A cancel request has not been confirmed yet. */
-  cancelPending = false;
+  /** The last cancel request; while it may still take effect there is no other. */
+  cancel: LaneCancel | undefined;
   /** The server has ended the session: what was behind that has not been executed. */
   fatal = false;
   /** Why it takes no more, once it does not. */
@@ -127,6 +127,23 @@ export class Lane implements LaneView {
     if (this.heldUp || this.cancelling || this.retiring !== undefined) return false;
     if (this.flight.tail?.isTrial === true) return false;
     return this.outlived === undefined && !this.#isChoked;
+  }
+
+  /** A cancel request has not been confirmed yet. */
+  get cancelPending(): boolean {
+    return this.cancel !== undefined && this.cancel.confirmedAt === undefined;
+  }
+
+  /** Whether there may be a cancel request: one at a time. */
+  get mayCancel(): boolean {
+    return !this.cancelling || this.cancel?.expired === true;
+  }
+
+  /** A cancel request is under way, or may still take effect on what was sent before. */
+  get cancelling(): boolean {
+    const { cancel, flight } = this;
+    if (cancel === undefined) return false;
+    return this.cancelPending || (flight.head !== undefined && mayHit(cancel, flight.head));
   }
 
   get #isChoked(): boolean {
@@ -229,10 +246,7 @@ export class Lane implements LaneView {
       this.heldUp = false;
       if (!query.charged) this.#learned(query, ownMs);
     }
-    if (this.flight.length === 0) {
-      this.idleSince = now;
-      if (!this.cancelPending) this.cancelling = false;
-    }
+    if (this.flight.length === 0) this.idleSince = now;
     this.#host.answered(this, query, error, result);
   }
 
@@ -274,6 +288,11 @@ export class Lane implements LaneView {
   pinged(tookMs: number): void {
     this.roundTripMs = Math.min(this.roundTripMs, tookMs);
     this.#answeredAt = this.#host.resources.clock.now();
+  }
+
+  /** Ends the connection at once: its queries are told that it was lost. */
+  cut(): void {
+    this.#inside.connection.stream.destroy?.();
   }
 
   /** Gives the connection back. Nothing is under way on it. */

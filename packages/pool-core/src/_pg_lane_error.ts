@@ -1,6 +1,7 @@
 /**
  * What an error of a query means: for its lane, for its neighbours on it, and for its caller.
  */
+import { hasHit } from './_lane_cancel_policy.ts';
 import type { LaneQuery } from './_lane_query.ts';
 import type { Lane } from './_pg_lane.ts';
 import type { Permission } from './_pg_lane_permission.ts';
@@ -53,12 +54,19 @@ export function judge(
     if (notBegun && queue.again(query)) return undefined;
     return lostError(error, !notBegun);
   }
-  if (code === QUERY_CANCELED && lane.cancelling) {
-    if (query.aborted !== undefined) {
-      return new QueryAbortedError({ maybeExecuted: false, cause: query.aborted.reason });
+  if (code === QUERY_CANCELED) {
+    const { aborted, settled } = query;
+    const isGivenUp = aborted !== undefined || settled;
+    const hit = hasHit(lane.cancel, query, error.message);
+    if (lane.cancel !== undefined && (hit === 'yes' || (hit === 'maybe' && !isGivenUp))) {
+      lane.cancel.spent = true;
     }
-    // Meant for the one before it, which was faster. The server has rolled it back.
-    if (queue.again(query)) return undefined;
+    if (aborted !== undefined) {
+      return new QueryAbortedError({ maybeExecuted: false, cause: aborted.reason });
+    }
+    // Meant for the one before it, which was faster. The server has rolled it back. In doubt that is done once: a query that takes
+    // longer than its `statement_timeout` does so again, and is told.
+    if (hit !== 'no' && queue.again(query)) return undefined;
   }
   const { autoName } = query;
   if (autoName !== undefined && isNameError(error)) {

@@ -74,7 +74,8 @@ export class Lanes implements LaneUser {
     this.statements = parts.statements;
     this.#queue = new LaneQueue(parts);
     this.#supply = new LaneSupply(this, parts);
-    this.#cancels = new LaneCancels(parts.stream, this.#queue, (lane) => this.#afterAnswer(lane));
+    const over = (lane: Lane): void => this.#afterAnswer(lane);
+    this.#cancels = new LaneCancels(this.resources.clock, parts.stream, this.#queue, over);
   }
 
   /** Queries that wait to be sent. */
@@ -293,7 +294,7 @@ export class Lanes implements LaneUser {
     for (const lane of [...lanes]) {
       const head = lane.look(now);
       // Nobody waits for it any more, but those behind it.
-      if (head?.settled === true && !lane.cancelling) this.#cancels.cancel(lane, head);
+      if (head?.settled === true && lane.mayCancel) this.#cancels.cancel(lane, head);
       this.#supply.endOld(lane, now);
     }
     if (this.#timesQueries) this.#cancels.endTimes(lanes, now);

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import pg from 'pg';
-import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, describe, expect, inject, test } from 'vitest';
 import type { LaneStats } from './_lane_stats.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { AcquireAbortedError, AcquireTimeoutError, InvalidOptionError } from './errors.ts';
-import { PipeliningUnsupportedError, QueryAbortedError } from './pg_errors.ts';
+import { AcquireTimeoutError, InvalidOptionError } from './errors.ts';
+import { PipeliningUnsupportedError } from './pg_errors.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
@@ -324,90 +324,5 @@ describe('pipelining', () => {
       PipeliningUnsupportedError,
     );
     expect(() => new Pool({ pipelining: true, Client: Other as never })).toThrow(/pg 8\.23/);
-  });
-});
-
-describe('an AbortSignal in a lane', () => {
-  let pool: Pool;
-  beforeEach(() => {
-    pool = lanesPool({
-      max: 2,
-      pipelining: { maxLanes: 1, headMs: 60_000, slowP95Ms: 60_000, slowMeanMs: 60_000 },
-    });
-  });
-
-  test('stops the query that runs, and nobody else', async () => {
-    await pool.query('select 1');
-    const abort = new AbortController();
-    const stopped = caught(pool.query({ text: 'select pg_sleep(30)', signal: abort.signal }));
-    const neighbours = Promise.all([pool.query('select 1 as a'), pool.query('select 2 as a')]);
-    await until('it runs', () => lanes(pool).inFlight === 3);
-    await delay(30);
-    abort.abort(new Error('enough'));
-    const error = await stopped;
-    expect(error).toBeInstanceOf(QueryAbortedError);
-    expect(error).toMatchObject({ maybeExecuted: false, cause: { message: 'enough' } });
-    expect((await neighbours).map(({ rows }) => rows[0].a)).toEqual([1, 2]);
-    expect(pool.stats().created).toBe(1);
-  });
-
-  test('lets a query behind others go without stopping them', async () => {
-    await pool.query('select 1');
-    const abort = new AbortController();
-    const first = pool.query("select pg_sleep(0.3), 'first' as a");
-    const behind = caught(pool.query({ text: 'select 1 as b', signal: abort.signal }));
-    const last = pool.query("select 'last' as a");
-    await until('all are under way', () => lanes(pool).inFlight === 3);
-    abort.abort();
-    expect(await behind).toMatchObject({ name: 'QueryAbortedError', maybeExecuted: true });
-    expect((await first).rows[0].a).toBe('first');
-    expect((await last).rows[0].a).toBe('last');
-    expect(lanes(pool).cancelled).toBe(0);
-  });
-
-  test('takes a query back that was not sent', async () => {
-    const clients = await Promise.all([pool.connect(), pool.connect()]);
-    const abort = new AbortController();
-    const query = caught(pool.query({ text: 'select 1', signal: abort.signal }));
-    abort.abort('no');
-    expect(await query).toBeInstanceOf(AcquireAbortedError);
-    expect(pool.waitingCount).toBe(0);
-    for (const client of clients) client.release();
-  });
-
-  test('F74 never hits a neighbour, however close it comes', async () => {
-    for (let i = 0; i < 150; i++) {
-      const abort = new AbortController();
-      const aborted = pool.query({ text: 'select pg_sleep(0.002)', signal: abort.signal }).then(
-        () => 'done',
-        (error: Error) => error.name,
-      );
-      const next = pool.query('select pg_sleep(0.001), $1::int as n', [i]);
-      setTimeout(() => abort.abort(), i % 6);
-      expect(['done', 'QueryAbortedError', 'AcquireAbortedError']).toContain(await aborted);
-      expect((await next).rows[0].n).toBe(i);
-    }
-    expect(pool.stats().destroyed).toEqual({});
-  });
-
-  test('query_timeout, of the pool or of one query, ends that query alone', async () => {
-    await pool.query('select 1');
-    const slow = caught(pool.query({ text: 'select pg_sleep(30)', query_timeout: 50 } as never));
-    const neighbour = pool.query('select 1 as a');
-    expect((await slow).message).toBe('Query read timeout');
-    expect((await neighbour).rows).toEqual([{ a: 1 }]);
-    expect(pool.stats().created).toBe(1);
-    const timed = lanesPool({ query_timeout: 50, pipelining: { maxLanes: 1 } });
-    const both = await Promise.allSettled([
-      timed.query('select pg_sleep(30)'),
-      timed.query('select 1 as a'),
-    ]);
-    expect(both[0]).toMatchObject({ reason: { message: 'Query read timeout' } });
-    // Its own limit ran while it stood behind the other.
-    expect((await timed.query('select 2 as a')).rows).toEqual([{ a: 2 }]);
-    expect(timed.stats().destroyed).toEqual({});
-    const client = await timed.connect();
-    expect((await caught(client.query('select pg_sleep(1)'))).message).toBe('Query read timeout');
-    client.release(true);
   });
 });
