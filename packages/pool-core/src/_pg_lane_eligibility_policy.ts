@@ -55,8 +55,18 @@ const NEVER: ReadonlySet<string> = new Set([
   'postgres_fdw_disconnect_all',
 ]);
 
-/** dblink keeps connections in the session, lo_ descriptors, crosstab runs a text; locks of the session contain "advisory". */
-const NEVER_LIKE = /^(?:dblink|lo_|crosstab|pg_temp|binary_upgrade_)|advisory/;
+/**
+ * dblink keeps connections in the session, lo_ descriptors, hypopg indexes, orafce's dbms_ packages their state, crosstab runs a text;
+ * locks of the session contain "advisory".
+ */
+const NEVER_LIKE = /^(?:dblink|lo_|crosstab|pg_temp|binary_upgrade_|hypopg|dbms_)|advisory/;
+
+/** What `into` may follow, and what may be in front of that: nothing, or the brackets of a `with`. */
+const WRITES: ReadonlySet<string> = new Set(['insert', 'merge']);
+const BEFORE_WRITES: ReadonlySet<string> = new Set(['', '(', ')']);
+
+/** Behind `into`: a temporary table, or a table that has such a name. */
+const TEMPORARY: ReadonlySet<string> = new Set(['temp', 'temporary', 'local', 'global']);
 
 /** The view of the settings, whose rule makes `set_config(..., false)` of an update. It is the only one like that. */
 const SETTINGS_VIEW = 'pg_settings';
@@ -84,6 +94,10 @@ function isSpace(c: number): boolean {
 
 function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
+}
+
+function isOfNumber(c: number): boolean {
+  return beginsWord(c) || isDigit(c) || c === 46;
 }
 
 function beginsWord(c: number): boolean {
@@ -168,7 +182,9 @@ export function examine(text: string): Examined {
   if (length > LONGEST) return NO;
   const parts: string[] = [];
   let first = '';
-  let previous = '';
+  /** The word before, or the character that what was before began with; and the one before that. */
+  let last = '';
+  let beforeLast = '';
   let shareable = true;
   let updates = false;
   let namesSettings = false;
@@ -190,7 +206,8 @@ export function examine(text: string): Examined {
         at = skipQuoted(text, at, QUOTE, prefix === 'e');
         if (at < 0) return NO;
         parts.push('?');
-        previous = '';
+        beforeLast = last;
+        last = '?';
         continue;
       }
       // Unicode escapes could spell anything.
@@ -203,17 +220,20 @@ export function examine(text: string): Examined {
         if (!FIRST.has(word)) return NO;
         first = word;
       }
-      // `select ... into` makes a table.
-      if (word === 'into' && previous !== 'insert' && previous !== 'merge') return NO;
+      // `select ... into` makes a table, also where what is selected is called "insert".
+      if (word === 'into' && !(WRITES.has(last) && BEFORE_WRITES.has(beforeLast))) return NO;
+      if (last === 'into' && TEMPORARY.has(word)) return NO;
       updates ||= word === 'update';
       namesSettings ||= word === SETTINGS_VIEW;
       // Wherever the two stand: who reads settings `for update` loses no more than speed.
       shareable &&= mayBeSaid(word, isCalled(text, at)) && !(updates && namesSettings);
       parts.push(word);
-      previous = word;
+      beforeLast = last;
+      last = word;
       continue;
     }
-    previous = '';
+    beforeLast = last;
+    last = text[at] as string;
     if (c === QUOTE) {
       at = skipQuoted(text, at, QUOTE, false);
       if (at < 0) return NO;
@@ -236,7 +256,7 @@ export function examine(text: string): Examined {
       } else at = end;
       parts.push('?');
     } else if (isDigit(c)) {
-      while (goesOnWord(text.charCodeAt(at)) || text.charCodeAt(at) === 46) at++;
+      while (isOfNumber(text.charCodeAt(at))) at++;
       parts.push('?');
     } else if (c === SEMICOLON) {
       at++;

@@ -28,6 +28,9 @@ describe('examine() lets share', () => {
     'insert into t select * from pg_catalog."pg_settings"',
     "update t set b = 'pg_settings' where a = 1",
     'update settings set set_limits = 1',
+    'with a as (select 1) insert into t select * from a',
+    'with a as (insert into t values (1) returning b), c as materialized (merge into t using u on t.a = u.a when matched then delete) select * from a',
+    'select a from t insert where insert.b = 1',
   ])('%s', (text) => {
     expect(examine(text)).toMatchObject({ shareable: true, preparable: true });
   });
@@ -68,6 +71,14 @@ describe('examine() keeps apart', () => {
     'select 1; /* then */ set role x',
     'select 1 into temp t',
     'select a into b from c',
+    'select 1 as insert into temp t',
+    'select a merge into t',
+    'select (1) insert into temporary t',
+    'select (1) insert into/**/local temp t',
+    'with x as (select 1 as a) select a insert into temp t from x',
+    "select 1$a$ from t; $a$, set_config('a.b', 'c', false)",
+    'select hypopg_create_index($1)',
+    'select dbms_output.enable()',
     'with x as (select 1) select * into y from x',
     "select set_config('a.b', 'c', false)",
     `select "set_config"('a.b', 'c', false)`,

@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
+import { LOAD, STATE } from './_lane_session_fixture.ts';
 import { examine } from './_pg_lane_eligibility_policy.ts';
 import { Pool } from './pool.ts';
 
@@ -24,17 +25,6 @@ afterAll(async () => {
   await client.query('drop table if exists lane_t');
   await client.end();
 });
-
-/** Loads pg_trgm, and with it settings that are listed from then on. */
-const LOAD = 'select show_limit()';
-const STATE = `
-    select show_limit() as trgm, current_user, session_user, current_setting('fynlo.probe', true) as probe,
-      (select md5(string_agg(name || '=' || setting, ',' order by name)) from pg_settings) as settings,
-      (select count(*) from pg_locks where pid = pg_backend_pid() and locktype = 'advisory') as locks,
-      (select count(*) from pg_listening_channels()) as channels,
-      (select count(*) from pg_class where relpersistence = 't' and pg_table_is_visible(oid)) as temporary,
-      (select count(*) from pg_prepared_statements) as prepared,
-      (select count(*) from pg_cursors where name <> '') as cursors`;
 
 async function state(): Promise<unknown> {
   const { rows } = await client.query(STATE);
@@ -123,6 +113,7 @@ const BITS = [
   'U&',
   ' from lane_t ',
   ' into temp lane_x ',
+  ' insert into temp lane_x ',
   ' into ',
   'with x as (',
   'insert into lane_t values (1)',
@@ -142,7 +133,16 @@ const gap = fc.constantFrom(' ', '\n', ' /* ; begin */ ', ' -- ; begin\n', '\t',
 const end = fc.oneof(
   { weight: 4, arbitrary: fc.constantFrom('', ';', ' ; -- end', ' /* ; */', '\n;;') },
   { weight: 1, arbitrary: fc.constantFrom(...COMMANDS).map((command) => `; ${command}`) },
-  { weight: 1, arbitrary: fc.constantFrom(' into temp lane_x', ' for update', ' limit 1') },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(
+      ' into temp lane_x',
+      ' insert into temp lane_x',
+      ' merge into temp lane_x',
+      ' for update',
+      ' limit 1',
+    ),
+  },
 );
 const shaped = fc
   .tuple(
