@@ -87,8 +87,8 @@ describe('judgePooler()', () => {
     const verdict = judgePooler({ ...BEHIND, closer });
     expect(verdict.mode).toBe(mode);
     expect(verdict).toMatchObject({ name: 'unknown', sessionState, namedStatements });
-    // One backend for each client: whatever it is, it passes on what it gets.
-    expect(verdict.pipelining).toBe(mode === 'session');
+    // Not even with one backend for each client: the next one may be given what was due to a lost one.
+    expect(verdict.pipelining).toBe(false);
   });
 
   test('a look that came to no end settles nothing, and allows nothing', () => {
@@ -101,17 +101,17 @@ describe('judgePooler()', () => {
     }
   });
 
-  test("PgBouncer's own words tell it from others with made-up process ids, and it may be pipelined", () => {
+  test("PgBouncer's own words tell it from others with made-up process ids, but not whether it may be pipelined", () => {
     const closer = { statementName: NAME_KEPT, sharesBackends: true, speaksAsPgBouncer: true };
     expect(judgePooler({ ...BEHIND, closer })).toMatchObject({
       name: 'pgbouncer',
       mode: 'transaction',
-      pipelining: true,
+      pipelining: false,
       namedStatements: false,
     });
   });
 
-  test('Supavisor is known by the tenant in the name that logs in, and is not pipelined in transaction mode', () => {
+  test('Supavisor is known by the tenant in the name that logs in, and is not pipelined', () => {
     const closer = { statementName: NAME_KEPT, sessionUser: 'postgres', sharesBackends: true };
     const verdict = judgePooler({ told: 17, backend: 4242, user: 'postgres.abcdef', closer });
     expect(verdict).toMatchObject({ name: 'supavisor', mode: 'transaction', pipelining: false });
@@ -122,7 +122,7 @@ describe('judgePooler()', () => {
     ).toMatchObject({
       name: 'supavisor',
       mode: 'session',
-      pipelining: true,
+      pipelining: false,
     });
   });
 
@@ -155,10 +155,12 @@ describe('judgePooler()', () => {
 
 describe('judgeClaim()', () => {
   test.each([
-    [{ mode: 'session' }, true, true],
+    [{ mode: 'session' }, false, true],
+    [{ mode: 'session', pipelining: true }, true, true],
     [{ mode: 'transaction' }, false, false],
     [{ mode: 'statement' }, false, false],
-    [{ mode: 'transaction', name: 'pgbouncer' }, true, false],
+    [{ mode: 'transaction', name: 'pgbouncer' }, false, false],
+    [{ mode: 'transaction', name: 'pgbouncer', namedStatements: true }, true, true],
     [{ mode: 'transaction', name: 'supavisor' }, false, false],
     [{ mode: 'transaction', name: 'supavisor', pipelining: true }, true, false],
     [{ mode: 'transaction', namedStatements: true }, false, true],

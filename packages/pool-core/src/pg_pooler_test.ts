@@ -58,7 +58,7 @@ describe('detectPooler()', () => {
         name: 'pgbouncer',
         mode: poolMode,
         settled: true,
-        pipelining: true,
+        pipelining: false,
         sessionState,
         namedStatements,
         backendPids: false,
@@ -109,7 +109,7 @@ describe('detectPooler()', () => {
     client.release();
     await expect
       .poll(() => pool.detectPooler(), { timeout: 10_000, interval: 500 })
-      .toMatchObject({ settled: true, name: 'pgbouncer', mode: 'transaction', pipelining: true });
+      .toMatchObject({ settled: true, name: 'pgbouncer', mode: 'transaction' });
   });
 
   test('asks nobody where the options say it', async () => {
@@ -277,6 +277,41 @@ describe('what the verdict promises of PgBouncer in transaction mode', () => {
     expect([...new Set(ends.filter((_, i) => (i % 200) % 7 !== 3))]).toEqual(['its own']);
   });
 
+  test.each(['transaction', 'session'] as const)(
+    'F78 in %s mode, once a pipelining client is lost, the next one is given what was due to it, unless that is why nothing is pipelined',
+    async (poolMode) => {
+      await using setting = await behind({}, { poolMode, defaultPoolSize: 1 });
+      const { pool, bouncer } = setting;
+      const { pipelining } = await pool.detectPooler();
+      let misled = 0;
+      for (let round = 0; round < 10; round++) {
+        const lost = new pg.Client({ connectionString: bouncer.url, pipeline: true } as never);
+        lost.on('error', () => {});
+        await lost.connect();
+        const first = lost.query('select $1::int as n', [-1]);
+        for (let i = 0; i < 5; i++) {
+          lost.query('select pg_sleep($1), -2 as n', [0.01]).catch(() => {});
+        }
+        await first;
+        insideOf(lost).connection?.stream?.destroy?.();
+        const next = new pg.Client({ connectionString: bouncer.url });
+        next.on('error', () => {});
+        try {
+          await next.connect();
+          const { rows } = await next.query('select $1::int as n', [round]);
+          if (rows[0]?.n !== round) misled++;
+        } catch {
+          // The pooler has closed both.
+        } finally {
+          await next.end().catch(() => {});
+        }
+      }
+      if (misled > 0) expect(pipelining).toBe(false);
+      if (/^1\.(?:[0-9]|1[0-9]|20)\./.test(bouncer.version)) expect(misled).toBeGreaterThan(0);
+      else expect(misled).toBe(0);
+    },
+  );
+
   const named = (i: number): pg.QueryConfig => ({
     name: `n${i % 5}`,
     text: `select $1::int as n, ${i % 5}`,
@@ -299,7 +334,11 @@ describe('what the verdict promises of PgBouncer in transaction mode', () => {
     if (older?.includes('1.21 is the first that does')) skip(older);
     await using setting = await starting;
     const { pool, bouncer } = setting;
-    expect(await pool.detectPooler()).toMatchObject({ name: 'pgbouncer', namedStatements: true });
+    expect(await pool.detectPooler()).toMatchObject({
+      name: 'pgbouncer',
+      namedStatements: true,
+      pipelining: true,
+    });
     expect([...new Set(await pipelined(bouncer.url, named))]).toEqual(['its own']);
   });
 });

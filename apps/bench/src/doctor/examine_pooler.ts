@@ -72,7 +72,7 @@ export function poolerFindings(
     findings.push(
       advice(
         why ?? 'Statements are not pipelined through it',
-        'pipelining: true changes nothing here; connect to the server itself, or through PgBouncer or in session mode',
+        'pipelining: true changes nothing here; connect to the server itself, or through PgBouncer 1.21 or later with max_prepared_statements above 0',
       ),
     );
   }
