@@ -74,6 +74,32 @@ for (const [where, options] of kinds) {
     expect(again.map(({ rows }) => rows[0].n)).toEqual([1, 2, 3]);
   });
 
+  test(`a connection keeps at most 256 statements, and the 128 that were used last, ${where}`, async () => {
+    await using pool = preparing(options);
+    await pool.detectPooler();
+    const textOf = (i: number): string => `select ${i} + $1::int as n`;
+    const use = async (i: number): Promise<void> => {
+      const { rows } = await pool.query(textOf(i), [1]);
+      expect(rows).toEqual([{ n: i + 1 }]);
+    };
+    for (let i = 0; i < 300; i++) {
+      // It has a name from its second use on.
+      await use(i);
+      await use(i);
+      if (i % 50 === 0) await use(0);
+    }
+    const { rows } = await pool.query('select statement from pg_prepared_statements');
+    const kept = new Set(rows.map(({ statement }) => statement));
+    expect(rows.length).toBeLessThanOrEqual(256);
+    expect(kept.has(textOf(0))).toBe(true);
+    const last = Array.from({ length: 127 }, (_, i) => textOf(299 - i));
+    expect(last.filter((text) => !kept.has(text))).toEqual([]);
+    expect(kept.has(textOf(1))).toBe(false);
+    // One that was pushed out is prepared again.
+    await use(1);
+    expect(pool.stats()).toMatchObject({ created: 1, destroyed: {} });
+  });
+
   test(`an error of a prepared statement is its own, ${where}`, async () => {
     await using pool = preparing(options);
     const codes: unknown[] = [];
