@@ -11,7 +11,7 @@ import type { LaneStatements } from './_lane_statements.ts';
 import type { Lender, PgLease } from './_pg_checkout.ts';
 import { type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
-import { ownConfig } from './_pg_one_shot.ts';
+import { ownQuery } from './_pg_one_shot.ts';
 import type { StatementNames } from './_pg_statement_names.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
@@ -209,7 +209,7 @@ export class Lane implements LaneView {
     if (typeof text === 'string' && query.autoName === undefined) {
       client.query(text, values as unknown[], answered as never);
     } else {
-      void client.query(ownConfig(text, values, query.autoName) as never, answered as never);
+      void client.query(ownQuery(client, text, values, query.autoName) as never, answered as never);
     }
   }
 

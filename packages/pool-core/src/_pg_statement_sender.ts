@@ -5,7 +5,7 @@ import type pg from 'pg';
 import type { LaneSettings } from './_lane_settings.ts';
 import type { KnownText, LaneStatements } from './_lane_statements.ts';
 import { recordOf } from './_pg_client_record.ts';
-import { oneShotConfig, ownConfig } from './_pg_one_shot.ts';
+import { oneShotConfig, ownQuery } from './_pg_one_shot.ts';
 import type { QueryCallback, Send } from './_pg_query.ts';
 import { isNameError, type StatementNames } from './_pg_statement_names.ts';
 import type { Clock } from './clock.ts';
@@ -53,17 +53,15 @@ export function statementSender(parts: SenderParts): Send {
     function attempt(what: string | object, of: string, tries: number): void {
       const name = tries < 2 ? names?.nameFor(client, of) : undefined;
       const timeout = config?.query_timeout;
-      const sent = ownConfig(what, values, name);
+      const sent = ownQuery(client, what, values, name);
       const answered: QueryCallback = (error, result) => {
         if (error && name !== undefined && isNameError(error)) {
           names?.renew(of, name);
           attempt(what, of, tries + 1);
         } else ended(error, result);
       };
-      lent.query(
-        (timeout ? { ...sent, query_timeout: timeout } : sent) as never,
-        answered as never,
-      );
+      if (timeout) Object.assign(sent, { query_timeout: timeout });
+      lent.query(sent as never, answered as never);
     }
   };
 }

@@ -1,5 +1,5 @@
-import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import type { Scenario } from '../scenario/scenario.ts';
+import { startDistance } from '../servers/distance.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { fynloLanes } from '../subjects/fynlo_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
@@ -22,10 +22,8 @@ export const distantLanes: Scenario = {
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'postgres.js', op: '>=', bound: 1.5 },
   ],
   subjects: poolSubjects([fynloLanes, pgPool, postgresJs], async (open, context) => {
-    const { hostname, port } = new URL(context.databaseUrl);
-    await using proxy = await startFaultProxy({ host: hostname, port: Number(port) });
-    proxy.set('delay', { delayMs: 1 });
-    // Awaited here: the proxy is closed when this function ends.
-    return await selectItems(open, { ...context, databaseUrl: proxy.url(context.databaseUrl) });
+    await using distance = await startDistance(context.databaseUrl, 1);
+    // Awaited here: the way is closed when this function ends.
+    return await selectItems(open, { ...context, databaseUrl: distance.url(context.databaseUrl) });
   }),
 };
