@@ -69,6 +69,7 @@ export class Ceiling<C> {
         completions: reading.releases - before.releases,
         heldMs: reading.heldMs - before.heldMs,
         size: usable,
+        opened: reading.created - before.created,
         waiting,
         utilization: usable === 0 ? 0 : leasedMs / ms / usable,
         busyShare: waiting > 0 ? this.#busyShare(now, loop.utilization) : undefined,

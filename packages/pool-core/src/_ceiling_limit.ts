@@ -51,7 +51,7 @@ export function nextCeiling(
   const limited = window.waiting > 0 || window.utilization > tuning.scalingThreshold;
   if (!limited) return { state: atLeisure(state, window, tuning) };
   if (window.loopSaturated) return heldByLoop(state, window);
-  const base = { ...state, limited: true, loopHeld: false };
+  const base = { ...state, limited: true, opening: false, loopHeld: false };
   if (areThinking(window.busyShare, tuning)) {
     return { state: forThinkers(base, window, tuning) };
   }
@@ -66,6 +66,14 @@ export function nextCeiling(
     return { state: { ...base, step: stepFrom(base, window, tuning, false), sum: NOTHING } };
   }
   if (collapsed(base, sum, window, tuning)) return holdCollapsed(base, evidence, window, tuning);
+  // Connects take a server's time (four of them nearly half of what a quarter of a second can do, on two cores), which says nothing
+  // of the size; nothing grows meanwhile. Free growth of which it cannot be seen that it works is judged all the same: callers that
+  // think would wait. And never two windows in a row are left out, or a pool whose connections are lost again and again were not
+  // judged at all.
+  const opening = !state.opening && window.opened >= window.size * tuning.judgedGrowth;
+  const unseen = state.phase === 'free' && window.busyShare === undefined;
+  if (opening && evidence !== undefined && !unseen)
+    return { state: { ...base, opening, sum: NOTHING } };
   if (
     evidence === undefined ||
     sum.completions < completionsNeeded(base, evidence, window, tuning)

@@ -25,6 +25,7 @@ function second(
     completions: perSecond,
     heldMs: size * 1_000,
     size,
+    opened: 0,
     waiting: 10,
     utilization: 1,
     busyShare: undefined,
@@ -191,6 +192,26 @@ describe('the ceiling', () => {
     expect(probes[0]?.at).toBe(2_000);
     expect(pauses).toEqual([...pauses].sort((a, b) => a - b));
     expect(pauses.at(-1)).toBeGreaterThan(50_000);
+  });
+
+  it('does not judge a probe by a window in which connections were opened, nor leave out two in a row', () => {
+    // Held at 16, and 20 are tried; opening four takes the server's time.
+    const held = last(through(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;
+    const probing = last(through({ ...held, probeDown: false }, second(20_000, 16, 7_500)));
+    expect(probing.change).toMatchObject({ reason: 'ceiling-probe', from: 16, to: 20 });
+    const opening = { opened: 4, busyShare: 1 };
+    const one = through(
+      probing.state,
+      second(20_250, 20, 4_000, opening),
+      second(20_500, 20, 9_000),
+    );
+    expect(one.map(({ change }) => change?.reason)).toEqual([undefined, undefined]);
+    const two = through(
+      probing.state,
+      second(20_250, 20, 4_000, opening),
+      second(20_500, 20, 4_000, opening),
+    );
+    expect(last(two).change).toMatchObject({ reason: 'ceiling-frozen' });
   });
 
   it('goes on down, soon, while fewer do as much', () => {

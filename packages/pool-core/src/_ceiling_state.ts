@@ -38,6 +38,8 @@ export interface CeilingState {
   readonly probeDown: boolean;
   /** Whether the pool was what limited in the last window. What it did then and before is not added up. */
   readonly limited: boolean;
+  /** Whether the last window was left out, as connections were being opened. */
+  readonly opening: boolean;
   /** Whether the event loop held growth back in the last window. */
   readonly loopHeld: boolean;
   /** How throughput has gone with size, over the last judgements. */
@@ -48,6 +50,8 @@ export interface CeilingState {
 export interface CeilingWindow extends Sum {
   readonly now: number;
   readonly size: number;
+  /** Connections that were opened in it. */
+  readonly opened: number;
   readonly waiting: number;
   readonly utilization: number;
   /** Share of the leased connections that work for their holder; undefined where that cannot be seen. */
@@ -94,6 +98,7 @@ export function initialCeiling(tuning: CeilingTuning): CeilingState {
     stride: tuning.probeStride,
     probeDown: false,
     limited: false,
+    opening: false,
     loopHeld: false,
     trend: NO_TREND,
   };

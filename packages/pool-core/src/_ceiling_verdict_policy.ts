@@ -176,9 +176,10 @@ export function judgeTrial(
   if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
-  // Fewer do as much: fewer still may do so, soon.
+  // Fewer do as much: fewer still may do so, soon, where there may be fewer. More have just been seen to buy nothing.
   const next = { ...state, probeDown: true };
-  return { state: quickHold(next, window.size, evidence, window, tuning) };
+  const held = window.size > lowest(window, tuning) ? quickHold : hold;
+  return { state: held(next, window.size, evidence, window, tuning) };
 }
 
 /** The ceiling is not lowered further. */

@@ -17,6 +17,7 @@ export interface Reading {
   readonly at: number;
   readonly leasedMs: number;
   readonly releases: number;
+  readonly created: number;
   readonly heldMs: number;
 }
 
@@ -94,6 +95,7 @@ export class Meter {
       // Over time, its difference is L.
       leasedMs: this.#leasedMs + this.#leased * (now - this.#leasedSince),
       releases: this.releases,
+      created: this.created,
       heldMs: this.use.sum,
     };
   }

@@ -76,7 +76,7 @@ export const fullRange: Scenario = {
             shrinkMs,
             directionChanges: directionChanges(events),
           },
-          details: { events: events.length },
+          details: { events: events.length, openedBecause: growthByReason(events) },
         };
       },
     },
@@ -119,10 +119,23 @@ export const fullRange: Scenario = {
   ],
 };
 
+/** Connections by the reason they were opened for: nearly all, that somebody waited. */
+function growthByReason(events: readonly ScalingEvent[]): Record<string, number> {
+  const opened: Record<string, number> = {};
+  for (const { from, to, reason } of events.filter(isOfSize)) {
+    if (to > from) opened[reason] = (opened[reason] ?? 0) + to - from;
+  }
+  return opened;
+}
+
+function isOfSize({ reason }: ScalingEvent): boolean {
+  return !/^(ceiling|server)-/.test(reason);
+}
+
 /** Of the size, not of what the pool allows itself. Up to down counts one, and down to up again two: one is the way there and back. */
 function directionChanges(events: readonly ScalingEvent[]): number {
   const directions = events
-    .filter(({ reason }) => !/^(ceiling|server)-/.test(reason))
+    .filter(isOfSize)
     .map(({ from, to }) => Math.sign(to - from))
     .filter((sign) => sign !== 0);
   return directions.filter((sign, i) => i > 0 && sign !== directions[i - 1]).length;
