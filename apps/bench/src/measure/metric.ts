@@ -47,6 +47,7 @@ const metrics = {
   rssAfterMb: { unit: 'MiB', better: 'lower', meaning: 'resident set at the end' },
   connectionsOpened: { unit: '', better: 'lower', meaning: 'connects the client made' },
   serverConnectionsPeak: { unit: '', better: 'lower', meaning: 'most backends the server counted' },
+  serverOthersPeak: { unit: '', better: 'lower', meaning: 'most backends of others on the server' },
   connectionsAfter: { unit: '', better: 'lower', meaning: 'connections open at the end' },
   sizeRatio: { unit: '', better: 'lower', meaning: 'most connections since the fault / before it' },
   settledSize: { unit: '', better: 'lower', meaning: 'connections open while measured, mean' },

@@ -2,21 +2,27 @@ import pg from 'pg';
 
 /** What the server itself counted while a round ran. */
 export interface ServerCounts {
-  /** Most client backends at once, without the counter's own. */
+  /** Most backends of the subject at once. */
   readonly peak: number;
-  /** Time-weighted over the samples. */
-  readonly mean: number;
-  readonly samples: number;
+  /** Most client backends of anybody else at once, without the counter's own. */
+  readonly others: number;
 }
 
+/** States of a backend that is past its start, and has the name that its client gave. */
+const READY = ['active', 'idle', 'idle in transaction', 'idle in transaction (aborted)'];
+
+/** A server that does not answer this long makes the round fail rather than hang. */
+const ANSWER_MS = 10_000;
+
 /**
- * Counts backends in `pg_stat_activity` from a connection of its own, one for each count: the server's truth beside a
- * pool's own numbers.
+ * Counts backends in `pg_stat_activity` from a connection of its own: the server's truth beside a pool's own numbers. The
+ * subject's are those with the application name of the URL that it was given.
  */
 export class ServerCounter {
   readonly #url: string;
   readonly #everyMs: number;
-  #counts: number[] = [];
+  #peak = 0;
+  #others = 0;
   #running = false;
   #done: Promise<void> = Promise.resolve();
 
@@ -26,17 +32,19 @@ export class ServerCounter {
   }
 
   /** @throws when the server cannot be reached */
-  async start(): Promise<void> {
+  async start(applicationName: string): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#url,
       application_name: 'fynlo-bench counter',
-      connectionTimeoutMillis: 10_000,
+      connectionTimeoutMillis: ANSWER_MS,
+      query_timeout: ANSWER_MS,
     });
     client.on('error', () => {});
     await client.connect();
-    this.#counts = [];
+    this.#peak = 0;
+    this.#others = 0;
     this.#running = true;
-    this.#done = this.#sample(client).finally(() => client.end());
+    this.#done = this.#sample(client, applicationName).finally(() => client.end());
     // What went wrong is told by stop().
     this.#done.catch(() => {});
   }
@@ -45,23 +53,27 @@ export class ServerCounter {
   async stop(): Promise<ServerCounts> {
     this.#running = false;
     await this.#done;
-    const counts = this.#counts;
-    const sum = counts.reduce((total, count) => total + count, 0);
-    return {
-      peak: Math.max(0, ...counts),
-      mean: counts.length === 0 ? 0 : sum / counts.length,
-      samples: counts.length,
-    };
+    return { peak: this.#peak, others: this.#others };
   }
 
-  async #sample(client: pg.Client): Promise<void> {
+  async #sample(client: pg.Client, applicationName: string): Promise<void> {
     while (this.#running) {
-      const { rows } = await client.query<{ n: number }>(
-        `select count(*)::int as n from pg_stat_activity
-         where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+      const { rows } = await client.query<ServerCounts>(
+        `select count(*) filter (where application_name = $1)::int as peak,
+                count(*) filter (where application_name <> $1 and state = any($2))::int as others
+         from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()`,
+        [applicationName, READY],
       );
-      this.#counts.push(rows[0]?.n ?? 0);
+      this.#peak = Math.max(this.#peak, rows[0]?.peak ?? 0);
+      this.#others = Math.max(this.#others, rows[0]?.others ?? 0);
       await new Promise((resolve) => setTimeout(resolve, this.#everyMs));
     }
   }
+}
+
+/** The URL with the name that `pg_stat_activity` shows for its connections (the server cuts it at 63 bytes). */
+export function withApplicationName(url: string, name: string): string {
+  const named = new URL(url);
+  named.searchParams.set('application_name', name);
+  return named.href;
 }

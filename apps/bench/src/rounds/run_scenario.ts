@@ -1,17 +1,17 @@
 import { cpuTicks, stolenTime, waitForQuiet } from '../measure/host.ts';
-import type { ServerCounter, ServerCounts } from '../measure/server_counts.ts';
+import {
+  type ServerCounter,
+  type ServerCounts,
+  withApplicationName,
+} from '../measure/server_counts.ts';
 import type { RoundRecord, ScenarioResult } from '../results/result_file.ts';
-import type { Params, Scenario, Subject } from '../scenario/scenario.ts';
+import type { Scenario, Subject } from '../scenario/scenario.ts';
 import { type CriterionVerdict, judge, worst } from '../verdict/verdict.ts';
 import { roundOrder } from './round_order.ts';
+import { type RoundPlan, runnableSubjects } from './round_plan.ts';
 import { RoundFailedError, runRound } from './round_runner.ts';
 
-export interface ScenarioRun {
-  readonly scenario: Scenario;
-  readonly params: Params;
-  readonly rounds: number;
-  /** Only these subjects; all when empty. */
-  readonly only: readonly string[];
+export interface ScenarioRun extends RoundPlan {
   readonly seed: number;
   readonly databaseUrl: string;
   readonly redisUrl: string;
@@ -33,8 +33,12 @@ export interface RoundEvent {
 /** A setup makes tables; one that takes longer than this never ends. */
 const SETUP_LIMIT_MS = 60_000;
 
-/** How long a round may wait for other programs to finish. */
+/**
+ * How long a round may wait for other programs to finish, and all rounds of a scenario together: a neighbour that is busy
+ * for minutes is not waited out, and each round says that it was there.
+ */
 const PATIENCE_MS = 3000;
+const PATIENCE_OF_ALL_MS = 9000;
 
 /** Runs a scenario's rounds and holds its criteria against them. Rejects only when aborted. */
 export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
@@ -46,18 +50,17 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
       subject.notBuilt === undefined ? [] : [[subject.name, subject.notBuilt] as const],
     ),
   );
-  const runnable = scenario.subjects.filter(
-    ({ name }) => !notBuilt.has(name) && (run.only.length === 0 || run.only.includes(name)),
-  );
-  // A peer alone answers nothing while ours is not there to be compared.
-  const pointless = scenario.criteria.every(({ subject }) => notBuilt.has(subject));
-  const order = pointless ? [] : roundOrder(runnable, run.rounds);
+  const order = roundOrder(runnableSubjects(run), run.rounds);
   let failure: string | undefined;
+  let patienceMs = PATIENCE_OF_ALL_MS;
 
   try {
     if (order.length > 0) await setUp(scenario, run);
     for (const [position, { round, subject }] of order.entries()) {
-      const record = await oneRound(run, subject, round, position);
+      const waitingFrom = performance.now();
+      const noisy = await waitForQuiet(Math.min(PATIENCE_MS, patienceMs), signal);
+      patienceMs -= performance.now() - waitingFrom;
+      const record = await oneRound(run, subject, round, position, noisy);
       records.get(subject.name)?.push(record);
       run.onRound?.({
         scenario: scenario.id,
@@ -114,19 +117,26 @@ async function oneRound(
   subject: Subject,
   round: number,
   position: number,
+  noisy: string | undefined,
 ): Promise<RoundRecord> {
-  const { databaseUrl, redisUrl, params } = run;
-  const noisy = await waitForQuiet(PATIENCE_MS, run.signal);
+  const { redisUrl, params } = run;
+  // Of this round alone: backends of the one before may still be going.
+  const name = `fynlo-bench-${process.pid}-${run.scenario.id}-${position}`;
+  const databaseUrl = withApplicationName(run.databaseUrl, name);
   const from = cpuTicks();
   const context = { databaseUrl, redisUrl, params, seed: run.seed + round };
-  const { outcome, counts } = await counted(run.counter, () =>
+  const { outcome, counts } = await counted(run.counter, name, () =>
     runRound(run.scenario, subject, context, run.signal),
   );
   const disturbed = noisy ?? stolenTime(from, cpuTicks());
   const metrics =
     counts === undefined
       ? outcome.metrics
-      : { ...outcome.metrics, serverConnectionsPeak: counts.peak };
+      : {
+          ...outcome.metrics,
+          serverConnectionsPeak: counts.peak,
+          serverOthersPeak: counts.others,
+        };
   return {
     round,
     position,
@@ -148,9 +158,10 @@ function disturbance(records: ReadonlyMap<string, readonly RoundRecord[]>): stri
 /** Has the server counted while `work` runs. */
 async function counted<T>(
   counter: ServerCounter | undefined,
+  applicationName: string,
   work: () => Promise<T>,
 ): Promise<{ outcome: T; counts: ServerCounts | undefined }> {
-  await counter?.start();
+  await counter?.start(applicationName);
   try {
     const outcome = await work();
     return { outcome, counts: await counter?.stop() };

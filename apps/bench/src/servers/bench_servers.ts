@@ -51,8 +51,13 @@ function value<T>(result: PromiseSettledResult<T>): T {
   throw new EnvironmentError(cause.message, { cause });
 }
 
-export async function lookAtPostgres({ url, source }: RunningPostgres): Promise<ServerEnvironment> {
-  const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5000 });
+export async function lookAtPostgres(server: RunningPostgres): Promise<ServerEnvironment> {
+  const { url, source } = server;
+  const client = new pg.Client({
+    connectionString: url,
+    connectionTimeoutMillis: 5000,
+    query_timeout: 5000,
+  });
   client.on('error', () => {});
   try {
     await client.connect();
@@ -63,7 +68,8 @@ export async function lookAtPostgres({ url, source }: RunningPostgres): Promise<
     const { server_version: version = 'unknown', ...settings } = Object.fromEntries(
       rows.map(({ name, setting }) => [name, setting]),
     );
-    return { version, source, settings };
+    const auth = server.auth ?? (await authOf(client));
+    return { version, source, settings: { ...settings, auth } };
   } catch (cause) {
     throw new EnvironmentError(`Cannot reach PostgreSQL at ${hostOf(url)}: ${reason(cause)}`, {
       cause,
@@ -73,10 +79,22 @@ export async function lookAtPostgres({ url, source }: RunningPostgres): Promise<
   }
 }
 
+/** How the server let this connection in; PostgreSQL tells it from 16 on. */
+async function authOf(client: pg.Client): Promise<string> {
+  const asked = client.query<{ method: string | null }>(
+    "select split_part(system_user, ':', 1) as method",
+  );
+  return asked.then(
+    ({ rows }) => rows[0]?.method ?? 'trust',
+    () => 'unknown',
+  );
+}
+
 async function lookAtRedis({ url, source }: RunningRedis): Promise<ServerEnvironment> {
   const client = new Redis(url, {
     lazyConnect: true,
     connectTimeout: 5000,
+    commandTimeout: 5000,
     retryStrategy: () => null,
     maxRetriesPerRequest: 0,
   });

@@ -1,5 +1,6 @@
 import type { Client } from 'pg';
 import type { BenchPool, PoolKind } from './bench_pool.ts';
+import { SplitSampler } from './split_sampler.ts';
 
 /** Pools of anything, given pg clients to keep. */
 interface Lender {
@@ -72,20 +73,28 @@ async function lending(
 ): Promise<BenchPool> {
   const { default: pg } = await import('pg');
   let opened = 0;
+  const sampler = new SplitSampler();
   const lender = await make(async () => {
     const client = new pg.Client({ connectionString: databaseUrl });
     client.on('error', () => {});
+    const begun = performance.now();
     await client.connect();
+    sampler.created(performance.now() - begun);
     opened++;
     return client;
   });
   const withConnection: BenchPool['withConnection'] = async (work) => {
+    const timed = sampler.due();
+    const asked = timed ? performance.now() : 0;
     const client = await lender.acquire();
+    const got = timed ? performance.now() : 0;
+    if (timed) sampler.waited(got - asked);
     try {
       return await work(
         async (text, values) => (await client.query(text, values as unknown[])).rows,
       );
     } finally {
+      if (timed) sampler.used(performance.now() - got);
       await lender.release(client);
     }
   };
@@ -93,6 +102,7 @@ async function lending(
     query: (text, values) => withConnection((query) => query(text, values)),
     withConnection,
     opened: () => opened,
+    split: () => sampler.split(),
     end: async () => void (await lender.close()),
   };
 }
