@@ -8,6 +8,7 @@ import { changeLines, NOTHING_TO_COMPARE } from '../compare/change_table.ts';
 import { type Change, compareSamples, hasRegression } from '../compare/compare.ts';
 import { compareBuilds } from '../compare/compare_builds.ts';
 import { buildOf } from '../compare/git_build.ts';
+import { loadDifferences, surroundingDifferences } from '../compare/same_load.ts';
 import { comparableSamples } from '../compare/samples.ts';
 import { type ResultFile, readResultFile } from '../results/result_file.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
@@ -53,6 +54,14 @@ export const compareCommand: Command<typeof flags> = {
         [a, before],
         [b, after],
       ]);
+      const loads = loadDifferences(before, after);
+      if (loads.length > 0) {
+        throw new UsageError(
+          `Not comparable, measured under different loads: ${loads.join('; ')}. Run both with the same --profile and load flags`,
+        );
+      }
+      for (const line of surroundingDifferences(before, after))
+        terminal.err.write(`Not the same in both runs: ${line}\n`);
       changes = compareSamples(comparableSamples(before), comparableSamples(after));
     } else if (isFile(a) || isFile(b)) {
       throw new UsageError(`A result file cannot be compared with a build: got "${a}" and "${b}"`);

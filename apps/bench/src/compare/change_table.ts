@@ -1,5 +1,5 @@
-import { METRICS } from '../measure/metric.ts';
 import { number } from '../report/number.ts';
+import { shortName } from '../report/rows.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Change } from './compare.ts';
@@ -42,7 +42,7 @@ function changeRow(c: Change, paint: (text: string) => string): string[] {
   const percent = `${c.change > 0 ? '+' : ''}${(c.change * 100).toFixed(1)} %`;
   return [
     c.scenario,
-    `${METRICS[c.metric].meaning}: ${c.subject}${c.peer === undefined ? '' : ` / ${c.peer}`}`,
+    `${shortName(c.metric)}: ${c.subject}${c.peer === undefined ? '' : ` / ${c.peer}`}`,
     number(c.before),
     number(c.after),
     paint(c.verdict === 'same' ? `~ ${percent}` : percent),

@@ -44,8 +44,23 @@ function rank(a: readonly number[], b: readonly number[]) {
   return { rankSumOfA, tieTerm };
 }
 
-/** Counts the arrangements with each U by the recurrence N(u; n, m) = N(u - m; n - 1, m) + N(u; n, m - 1). */
 function exact(u: number, n: number, m: number): number {
+  const counts = arrangements(n, m);
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const extreme = Math.min(u, n * m - u);
+  let tail = 0;
+  for (let k = 0; k <= extreme; k++) tail += counts[k] ?? 0;
+  return Math.min(1, (2 * tail) / total);
+}
+
+/** By sample sizes, of which one comparison has few: a table of rows asks for the same again and again. */
+const known = new Map<string, Float64Array>();
+
+/** Counts the arrangements with each U by the recurrence N(u; n, m) = N(u - m; n - 1, m) + N(u; n, m - 1). */
+function arrangements(n: number, m: number): Float64Array {
+  const key = `${n} ${m}`;
+  const before = known.get(key);
+  if (before !== undefined) return before;
   const most = n * m;
   let rows = Array.from({ length: n + 1 }, () => new Float64Array(most + 1));
   for (const row of rows) row[0] = 1;
@@ -61,11 +76,8 @@ function exact(u: number, n: number, m: number): number {
     rows = next;
   }
   const counts = rows[n] as Float64Array;
-  const total = counts.reduce((sum, count) => sum + count, 0);
-  const extreme = Math.min(u, most - u);
-  let tail = 0;
-  for (let k = 0; k <= extreme; k++) tail += counts[k] ?? 0;
-  return Math.min(1, (2 * tail) / total);
+  known.set(key, counts);
+  return counts;
 }
 
 function approximate(u: number, n: number, m: number, tieTerm: number): number {
