@@ -36,12 +36,14 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
     throw new UsageError('--closed and --rate exclude each other: a closed loop has no rate');
   refuseUnused(scenario, flags);
   const { ratePerSecond: ownRate, ...own } = scenario.params;
+  // One that does not take a duration has its times in itself: it would state a shorter one than it has.
+  const part = scenario.takes?.includes('duration') === false ? 1 : scale;
   const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
   return {
     callers: flags.callers ?? own.callers,
     connections: flags.connections ?? own.connections,
     warmupMs: flags.warmup === undefined ? own.warmupMs : flags.warmup * 1000,
-    durationMs: flags.duration === undefined ? own.durationMs * scale : flags.duration * 1000,
+    durationMs: flags.duration === undefined ? own.durationMs * part : flags.duration * 1000,
     ...(rate === undefined ? {} : { ratePerSecond: rate }),
   };
 }
@@ -69,13 +71,18 @@ function refuseUnused({ id, takes }: Scenario, flags: LoadFlags): void {
 /**
  * The subjects that `--pool` names; none means all.
  *
- * @throws UsageError when none of the scenarios has one of them
+ * @throws UsageError when none of the scenarios has one of them, or a scenario none of them: it would be a row without rounds
  */
 export function chosenSubjects(flags: LoadFlags, scenarios: readonly Scenario[]): string[] {
   const names = (flags.pool ?? []).flatMap((list) => list.split(',').map((name) => name.trim()));
   const known = [...new Set(scenarios.flatMap(({ subjects }) => subjects.map(({ name }) => name)))];
   for (const name of names) {
     if (!known.includes(name)) throw new UsageError(unknownName('subject', name, known));
+  }
+  for (const { id, subjects } of names.length === 0 ? [] : scenarios) {
+    const its = subjects.map(({ name }) => name);
+    if (!its.some((name) => names.includes(name)))
+      throw new UsageError(`${id} has no subject ${names.join(', ')}: it has ${its.join(', ')}`);
   }
   return names;
 }

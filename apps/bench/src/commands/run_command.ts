@@ -37,6 +37,10 @@ export const runFlags = {
     'FILE',
     'targets: keep the rows of this result, run what it lacks, and write to it (or to --out)',
   ),
+  skip: {
+    ...textFlag('NAME', 'targets: leave this row for another time (--resume); several with commas'),
+    multiple: true as const,
+  },
   html: switchFlag('targets: also write one self-contained HTML page'),
   quiet: switchFlag('no progress on stderr', 'q'),
 };
@@ -50,6 +54,7 @@ export const runCommand: Command<typeof runFlags> = {
     'fynlo-bench run                                     the full run, files in reports/latest',
     'fynlo-bench run cache memory --profile quick        two of its scenarios, small',
     'fynlo-bench run targets                             every target: measured, peer, verdict',
+    'fynlo-bench run targets --skip S1,S2                all but `npm start` and `npm test` in fresh clones',
     'fynlo-bench run targets --resume reports/bench/latest.json   the rows it has not, or that broke',
     'fynlo-bench run P6 P7 -n 10 --format json > a.json  two targets, ten rounds each',
     "fynlo-bench run P6 --threshold 'P6.p99Ms<=5ms'      exit 99 when it is missed",
@@ -80,6 +85,7 @@ const TARGETS_ONLY = [
   'write-baseline',
   'fail-on',
   'resume',
+  'skip',
   'html',
 ] as const;
 

@@ -16,6 +16,7 @@ import { appendStepSummary } from '../report/step_summary.ts';
 import { verdictLines } from '../report/verdict_lines.ts';
 import {
   compareWithBaseline,
+  notCompared,
   readBaseline,
   readCommittedBaseline,
   writeBaseline,
@@ -28,6 +29,7 @@ import {
   type ScenarioResult,
   writeResultFile,
 } from '../results/result_file.ts';
+import { aboutMinutes, expectedMs, type RoundPlan } from '../rounds/round_plan.ts';
 import { runScenario } from '../rounds/run_scenario.ts';
 import { SCENARIO_IDS, scenarioById } from '../scenario/catalog.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -71,19 +73,21 @@ export async function runTargets(
   const thresholds = (flags.threshold ?? []).map((text) => parseThreshold(text, asked));
   const failOn = parseFailOn(flags['fail-on']);
   const chosen = chosenSubjects(flags, asked);
-  const plan = asked.map((scenario) => ({
-    scenario,
-    only: chosen.length === 0 && flags.profile === 'quick' ? judgedSubjects(scenario) : chosen,
-    params: paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']),
-    rounds: roundsFor(scenario, flags),
-  }));
+  const plan = asked.map((scenario): RoundPlan => {
+    const only =
+      chosen.length === 0 && flags.profile === 'quick' ? judgedSubjects(scenario) : chosen;
+    const params = paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']);
+    return { scenario, only, params, rounds: roundsFor({ scenario, only, params }, flags) };
+  });
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
   // After all that may be wrong with the flags: an error is then the only line.
   const baseline = await baselineFor(flags.baseline, (line) => terminal.err.write(`${line}\n`));
   const measured = new Set(
     kept?.scenarios.flatMap(({ id, failure }) => (failure === undefined ? [id] : [])),
   );
-  const todo = plan.filter(({ scenario }) => !measured.has(scenario.id));
+  const skipped = skippedRows(flags.skip ?? [], asked);
+  const left = plan.filter(({ scenario }) => !measured.has(scenario.id));
+  const todo = left.filter(({ scenario }) => !skipped.has(scenario.id));
   const file = resultFileFor(flags.out ?? flags.resume);
   await prepareOutputFolder(dirname(file));
 
@@ -97,11 +101,10 @@ export async function runTargets(
   let environment = readEnvironment(PACKAGES);
 
   const resultSoFar = (): ResultFile => {
-    const pending = todo.slice(done.length).map(({ scenario: { id, name, target } }) => ({
-      id,
-      name,
-      target,
-    }));
+    const isDone = new Set(done.map(({ id }) => id));
+    const pending = left.flatMap(({ scenario: { id, name, target } }) =>
+      isDone.has(id) ? [] : [{ id, name, target }],
+    );
     const result: ResultFile = {
       kind: 'fynlo-bench',
       schemaVersion: SCHEMA_VERSION,
@@ -118,18 +121,17 @@ export async function runTargets(
   };
 
   async function measure(servers: BenchServers): Promise<void> {
-    for (const [index, { scenario, only, params, rounds }] of todo.entries()) {
+    for (const [index, plan] of todo.entries()) {
+      const { scenario } = plan;
+      const before = expectedOf(todo.slice(0, index));
       const result = await runScenario({
-        scenario,
-        params,
-        rounds,
-        only,
+        ...plan,
         seed,
         databaseUrl: servers.postgres.url,
         redisUrl: servers.redis.url,
         counter: counterFor(scenario, servers),
         signal,
-        onRound: ({ subject, round, done: rounds, total, record }) => {
+        onRound: ({ subject, round, done: rounds, total: allRounds, record }) => {
           const { opsPerSecond, totalMs } = record.metrics;
           const shown =
             opsPerSecond === undefined
@@ -140,7 +142,7 @@ export async function runTargets(
           progress.update(
             `${scenario.id} ${scenario.name}`,
             `round ${round + 1} of ${subject}: ${shown}`,
-            (index + rounds / total) / todo.length,
+            (before + (expectedMs(plan) * rounds) / allRounds) / expected,
           );
         },
       });
@@ -154,6 +156,8 @@ export async function runTargets(
     }
   }
 
+  const expected = expectedOf(todo);
+  progress.note(`${todo.length} ${todo.length === 1 ? 'row' : 'rows'}, ${aboutMinutes(expected)}`);
   if (todo.length > 0) {
     await using servers = await startBenchServers({
       maxConnections: MAX_CONNECTIONS,
@@ -165,6 +169,8 @@ export async function runTargets(
       postgres: servers.postgresEnvironment,
       redis: servers.redisEnvironment,
     };
+    // Whatever ends this process from here on, what it leaves says that it is partial.
+    await writeResultFile(file, resultSoFar());
     try {
       await measure(servers);
     } catch (error) {
@@ -180,6 +186,8 @@ export async function runTargets(
   if (newBaseline !== undefined && !result.partial) await writeBaseline(newBaseline, result);
   if (flags.html === true) await writeFile(htmlFileFor(file), htmlReport(result));
   const changes = baseline === undefined ? [] : compareWithBaseline(baseline, result);
+  for (const line of baseline === undefined ? [] : notCompared(baseline, result))
+    err.write(`${line}\n`);
   await appendStepSummary(markdownReport(result));
   if (changes.length > 0)
     await appendStepSummary(`## Against the baseline\n\n${changeMarkdown(changes)}`);
@@ -190,8 +198,25 @@ export async function runTargets(
   } else stdout.write(`${renderResult(result, flags.format ?? 'json', terminal)}\n`);
   err.write(`Written: ${file}\n`);
   // A table that an earlier run left incomplete is partial without this one having been interrupted.
-  if (signal.aborted) return ExitCode.interrupted;
+  if (signal.aborted && done.length < todo.length) return ExitCode.interrupted;
   return targetExitCode(result, { thresholds, changes, failOn }, terminal);
+}
+
+function expectedOf(plans: readonly RoundPlan[]): number {
+  return plans.reduce((sum, plan) => sum + expectedMs(plan), 0);
+}
+
+/** Rows that are asked for, but left for another time: they stand in the result as not measured. */
+function skippedRows(lists: readonly string[], asked: readonly Scenario[]): ReadonlySet<string> {
+  const names = lists.flatMap((list) => list.split(',').map((name) => name.trim()));
+  return new Set(
+    names.map((name) => {
+      const scenario = asked.find((one) => one.id === name || one.name === name);
+      if (scenario !== undefined) return scenario.id;
+      const ids = asked.map(({ id }) => id).join(' ');
+      throw new UsageError(`--skip ${name}: it is not among those to run (${ids})`);
+    }),
+  );
 }
 
 /** The server's own counts, where a scenario uses that server. */
@@ -207,10 +232,16 @@ function htmlFileFor(resultFile: string): string {
   return resultFile.replace(/\.json$/, '.html');
 }
 
-/** A verdict wants five rounds; the quick profile only looks whether a scenario still runs. */
-function roundsFor(scenario: Scenario, flags: Flags): number {
+/**
+ * A verdict wants five rounds; the quick profile only looks whether a scenario still runs: three rounds, or as many as there
+ * is a minute for.
+ */
+function roundsFor(plan: Omit<RoundPlan, 'rounds'>, flags: Flags): number {
+  const { rounds } = plan.scenario;
   if (flags.rounds !== undefined) return flags.rounds;
-  return flags.profile === 'quick' ? Math.min(scenario.rounds, 3) : scenario.rounds;
+  if (flags.profile !== 'quick') return rounds;
+  const inMinute = Math.floor(60_000 / expectedMs({ ...plan, rounds: 1 }));
+  return Math.max(1, Math.min(rounds, 3, inMinute));
 }
 
 /** Those that a target is about: what the quick profile has time for. */

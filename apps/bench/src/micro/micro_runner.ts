@@ -45,12 +45,19 @@ function oneProcess(order: MicroOrder, signal: AbortSignal): Promise<MicroTiming
       reject(signal.reason);
     };
     signal.addEventListener('abort', onAbort, { once: true });
+    // Warm-up and measuring of each case, and a minute: a case that hangs must not hang the run.
+    const limitMs = 2000 * order.maxSeconds * order.cases.length + 60_000;
+    const deadline = setTimeout(() => {
+      reject(new Error(`${order.suite}: no result within ${limitMs / 1000} s`));
+      child.kill('SIGKILL');
+    }, limitMs);
     child.once('message', (reply: MicroReply) => {
       if (reply.kind === 'timings') resolve([...reply.timings]);
       else reject(new Error(`${order.suite}: ${reply.message}`));
     });
     child.once('error', reject);
     child.once('exit', (code, killedBy) => {
+      clearTimeout(deadline);
       signal.removeEventListener('abort', onAbort);
       reject(new Error(`${order.suite}: its process ended with ${killedBy ?? code}`));
     });

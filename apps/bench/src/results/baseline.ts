@@ -63,6 +63,16 @@ export function compareWithBaseline(baseline: Baseline, result: ResultFile): Cha
   );
 }
 
+/** Rows that both have, but that cannot be compared: a line each, for a comparison must not shrink unseen. */
+export function notCompared(baseline: Baseline, { scenarios }: ResultFile): string[] {
+  return scenarios.flatMap(({ id, params }) => {
+    const [theirs, ours] = [JSON.stringify(baseline.loads[id]), JSON.stringify(loadOf(params))];
+    return theirs === undefined || theirs === ours
+      ? []
+      : [`${id} is not compared with the baseline: that is of ${theirs}, this of ${ours}`];
+  });
+}
+
 /** Where the baseline is that is committed beside this app. */
 export function committedBaselineFile(): string {
   const manifest = createRequire(import.meta.url).resolve('@fynlo/bench/package.json');

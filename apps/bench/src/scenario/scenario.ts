@@ -82,6 +82,8 @@ export interface Scenario {
   readonly rounds: number;
   readonly criteria: readonly Criterion[];
   readonly subjects: readonly Subject[];
+  /** What a round of a subject takes, where that is not its warm-up and duration, ms as measured: a run says how long it takes. */
+  readonly roundMs?: (params: Params, subject: string) => number;
   /** When a round is given up, where that is not a minute after its warm-up and duration, ms. */
   readonly limitMs?: number;
   /** Flags of the Node.js process a round runs in. */

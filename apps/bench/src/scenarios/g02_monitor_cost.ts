@@ -20,6 +20,9 @@ export const monitorCost: Scenario = {
   needs: [],
   takes: ['connections', 'duration'],
   params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 32_000 },
+  limitMs: 180_000,
+  roundMs: ({ warmupMs, durationMs }, subject) =>
+    subject === 'fynlo' ? warmupMs + durationMs : SETTLE_MS + 5000,
   rounds: 1,
   criteria: [
     { metric: 'busyCpuPercent', subject: 'fynlo', op: '<=', bound: 1 },

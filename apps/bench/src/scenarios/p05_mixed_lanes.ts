@@ -19,7 +19,7 @@ export const mixedLanes: Scenario = {
   setup: makeItems,
   question: 'What do fast queries see when 2 % of the queries take 50 ms?',
   target: 'p99 of the fast <= 0.2x of pg.Pool at >= 0.95x its rate',
-  params: { callers: 32, connections: 10, warmupMs: 1000, durationMs: 4000 },
+  params: { callers: 32, connections: 10, warmupMs: 1000, durationMs: 2500 },
   criteria: [
     { metric: 'p99Ms', subject: 'fynlo lanes', peer: 'pg.Pool', op: '<=', bound: 0.2 },
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'pg.Pool', op: '>=', bound: 0.95 },

@@ -16,7 +16,7 @@ export const exclusiveQuery: Scenario = {
     'Is pool.query at least as fast as pg.Pool when every query has a connection of its own?',
   target: '>= 1.05x ops of pg.Pool, p99 no worse',
   needs: ['postgres'],
-  params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 4000 },
+  params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 2500 },
   rounds: 5,
   criteria: [
     { metric: 'opsPerSecond', subject: 'fynlo', peer: 'pg.Pool', op: '>=', bound: 1.05 },

@@ -19,6 +19,7 @@ export const coldSpike: Scenario = {
   needs: ['postgres'],
   takes: ['callers', 'connections'],
   params: { callers: 1000, connections: 500, warmupMs: 0, durationMs: 0 },
+  roundMs: () => 3000,
   rounds: 5,
   criteria: [
     { metric: 'totalMs', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 0.15 },

@@ -15,6 +15,7 @@ export const hikariSpike: Scenario = {
   needs: [],
   takes: ['callers', 'connections'],
   params: { callers: 50, connections: 50, warmupMs: 0, durationMs: 0 },
+  roundMs: () => 600,
   rounds: 5,
   criteria: [
     { metric: 'totalMs', subject: 'fynlo', op: '<=', bound: 40 },

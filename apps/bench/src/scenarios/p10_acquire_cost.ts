@@ -14,6 +14,7 @@ export const acquireCost: Scenario = {
   needs: [],
   takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 64, connections: CONNECTIONS, warmupMs: 500, durationMs: 2000 },
+  roundMs: ({ warmupMs, durationMs }) => 2 * (warmupMs + durationMs),
   rounds: 5,
   criteria: [
     { metric: 'cpuMicrosPerOp', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 0.2 },

@@ -24,6 +24,7 @@ export const serverKilled: Scenario = {
   needs: [],
   takes: ['callers', 'connections', 'warmup'],
   params: { callers: CALLERS, connections: 10, warmupMs: 1000, durationMs: 0 },
+  roundMs: ({ warmupMs }) => warmupMs + DOWN_MS + WATCH_MS + 2500,
   rounds: 3,
   criteria: [
     { metric: 'errors', subject: 'fynlo', op: '<=', bound: CALLERS },

@@ -26,6 +26,7 @@ export const metastability: Scenario = {
   needs: [],
   takes: ['callers', 'connections', 'warmup'],
   params: { callers: 6, connections: 150, warmupMs: 1500, durationMs: BEFORE_MS + WATCH_MS },
+  roundMs: ({ warmupMs }) => 2 * warmupMs + BEFORE_MS + SLOW_MS + WATCH_MS + 3500,
   rounds: 2,
   criteria: [
     { metric: 'recoveryMs', subject: 'fynlo', op: '<=', bound: 10_000 },

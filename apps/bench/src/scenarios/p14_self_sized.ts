@@ -19,6 +19,10 @@ export const selfSized: Scenario = {
   needs: ['postgres'],
   takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 200, connections: 500, warmupMs: 3000, durationMs: 3000 },
+  roundMs: ({ warmupMs, durationMs }, subject) =>
+    subject === 'best fixed size'
+      ? SIZES.length * (warmupMs / 6 + durationMs / 3)
+      : warmupMs + durationMs,
   rounds: 5,
   criteria: [
     { metric: 'opsPerSecond', subject: 'fynlo', peer: 'best fixed size', op: '>=', bound: 0.95 },

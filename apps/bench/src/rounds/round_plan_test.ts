@@ -1,0 +1,58 @@
+import { expect, test } from 'vitest';
+import { SCENARIOS } from '../scenario/catalog.ts';
+import type { Params, Scenario } from '../scenario/scenario.ts';
+import { aboutMinutes, expectedMs, type RoundPlan, runnableSubjects } from './round_plan.ts';
+
+const params: Params = { callers: 1, connections: 1, warmupMs: 1000, durationMs: 3000 };
+
+function plan(subjects: readonly object[], more: Partial<RoundPlan> = {}): RoundPlan {
+  const criteria = [{ subject: 'ours', peer: 'theirs' }];
+  const scenario = { id: 'T1', params, subjects, criteria } as unknown as Scenario;
+  return { scenario, params, rounds: 5, only: [], ...more };
+}
+
+const both = [{ name: 'ours' }, { name: 'theirs' }];
+
+test('runnableSubjects() are those that are built and asked for, and none when ours is not built', () => {
+  const names = (one: RoundPlan): string[] => runnableSubjects(one).map(({ name }) => name);
+  expect(names(plan(both))).toEqual(['ours', 'theirs']);
+  expect(names(plan(both, { only: ['theirs'] }))).toEqual(['theirs']);
+  expect(names(plan([{ name: 'ours', notBuilt: 'not yet' }, { name: 'theirs' }]))).toEqual([]);
+});
+
+test('expectedMs() is that of all rounds of all subjects, with what is between them', () => {
+  const [short, long] = [expectedMs(plan(both)), expectedMs(plan(both, { rounds: 10 }))];
+  expect(short).toBeGreaterThan(5 * 2 * 4000);
+  expect(short).toBeLessThan(5 * 2 * 5000);
+  expect(long).toBe(2 * short);
+});
+
+test('expectedMs() of the whole table, without the fresh clones, is at most 35 minutes', () => {
+  const table = SCENARIOS.filter(({ id }) => id !== 'S1' && id !== 'S2').map(
+    (scenario): RoundPlan => ({
+      ...{ scenario, params: scenario.params, rounds: scenario.rounds, only: [] },
+    }),
+  );
+  const minutes = table.reduce((sum, row) => sum + expectedMs(row), 0) / 60_000;
+  expect(minutes).toBeLessThanOrEqual(35);
+});
+
+test.each(SCENARIOS.map((scenario) => [scenario.id, scenario] as const))(
+  'a round of %s has at least twice its usual time before it is given up',
+  (_, scenario) => {
+    const { limitMs, subjects, roundMs } = scenario;
+    const { warmupMs, durationMs } = scenario.params;
+    for (const { name } of subjects) {
+      const usual = roundMs?.(scenario.params, name) ?? warmupMs + durationMs;
+      expect(limitMs ?? warmupMs + durationMs + 60_000, name).toBeGreaterThanOrEqual(2 * usual);
+    }
+  },
+);
+
+test.each([
+  [20_000, 'less than a minute'],
+  [89_000, 'about 1 min'],
+  [1_500_000, 'about 25 min'],
+])('aboutMinutes(%i) is "%s"', (ms, text) => {
+  expect(aboutMinutes(ms)).toBe(text);
+});
