@@ -16,6 +16,13 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
+// `| head` has read enough, or the terminal is gone: what runs is ended in order, and nobody is there to be told.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', () =>
+    interruption.abort(new CliError('Nobody reads the output', ExitCode.interrupted)),
+  );
+}
+
 process.exitCode = await runCli(COMMANDS, process.argv.slice(2), {
   terminal,
   signal: interruption.signal,

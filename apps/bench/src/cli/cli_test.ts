@@ -58,6 +58,8 @@ test.each([
   [['run', '--profile', 'fast'], '--profile wants one of quick, ci, full, got "fast"'],
   [['run', '--seed', 'NaN'], '--seed wants a whole number from 0 to 2147483648, got "NaN"'],
   [['run', 'P6', '--pool', 'pg.Pol'], 'Unknown subject "pg.Pol", did you mean "pg.Pool"?'],
+  [['run', 'P6', 'P9', '--pool', 'postgres.js'], 'P9 has no subject postgres.js: it has fynlo'],
+  [['run', 'P6', '--skip', 'P7'], '--skip P7: it is not among those to run (P6)'],
   [['run', 'P6', '--threshold', 'P6.p99<1ms'], 'Unknown metric "p99"'],
   [['run', 'P6', '--fail-on', 'regresion'], '--fail-on wants threshold, regression'],
   [['run', 'P6', '--baseline', 'none.json'], 'Cannot read none.json: ENOENT'],
@@ -133,6 +135,8 @@ test('fynlo-bench run with a subject that breaks ends with 1, whatever may fail 
   expect(err).toMatch(/P6 broke: Round of pg\.Pool in P6 failed: .*too many clients/);
 }, 60_000);
 
+const environment = { node: 'v20', cpu: 'a cpu', cores: 2, memoryGb: 8, load: 0, packages: {} };
+
 /** A result file of one row, in which ours made so many operations a second, round by round, and the peer 1000. */
 async function resultOf(name: string, opsPerSecond: number, more: object = {}): Promise<string> {
   const rounds = (ops: number): object[] =>
@@ -163,7 +167,7 @@ async function resultOf(name: string, opsPerSecond: number, more: object = {}): 
   const path = join(folder, `${name}.json`);
   await writeFile(
     path,
-    JSON.stringify({ kind: 'fynlo-bench', schemaVersion: 1, scenarios: [row] }),
+    JSON.stringify({ kind: 'fynlo-bench', schemaVersion: 1, environment, scenarios: [row] }),
   );
   return path;
 }
@@ -191,6 +195,39 @@ test.each([['before'], ['after']])(
     expect(err.trim().split('\n')).toHaveLength(1);
   },
 );
+
+test('fynlo-bench compare of runs under different loads ends with 2 and says which row and how', async () => {
+  const load = { params: { callers: 8, connections: 10, warmupMs: 0, durationMs: 1000 } };
+  const files = [await resultOf('load-64', 1500), await resultOf('load-8', 1000, load)];
+  const { code, out, err } = await run(['compare', ...files]);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain('P6: 64 callers before, 8 callers after');
+});
+
+test.each([[['list', '--format', 'json']], [['run', '--help']], [['doctor']]])(
+  'fynlo-bench %j whose reader goes away ends with 0 and says nothing',
+  async (args) => {
+    const { child, ended } = start(args, servers());
+    child.stdout?.destroy();
+    expect(await ended).toMatchObject({ code: 0, err: '' });
+  },
+);
+
+test('fynlo-bench run whose reader goes away stops measuring, writes what it has, and leaves no process', async () => {
+  const out = join(folder, 'unread');
+  const load = ['--pool', 'fynlo', '-n', '1', '-d', '1', '-w', '0'];
+  const args = ['run', 'P6', 'P7', 'P10', ...load, '--out', out];
+  const { child, ended } = start(args, { DATABASE_URL: '', REDIS_URL: '' });
+  child.stdout?.once('data', () => child.stdout?.destroy());
+  await until(async () => (await childrenOf(child.pid)).length >= 2);
+  const started = await childrenOf(child.pid);
+  const { code, err } = await ended;
+  expect(code).toBe(130);
+  expect(err).not.toContain('EPIPE');
+  const result = JSON.parse(await readFile(join(out, 'latest.json'), 'utf8')) as ResultFile;
+  expect(result.pending.map(({ id }) => id)).toEqual(['P10']);
+  await until(async () => started.every((pid) => !isAlive(pid)));
+}, 60_000);
 
 test('fynlo-bench compare of files with nothing in common ends with 2, not as if all were the same', async () => {
   const files = [await resultOf('p6', 1500), await resultOf('p7', 1500, { id: 'P7' })];
@@ -322,7 +359,6 @@ test('fynlo-bench report of several files is one table, and says what no file ha
     return path;
   };
   const base = { kind: 'fynlo-bench', schemaVersion: 1, partial: false, pending: [], seed: 1 };
-  const environment = { node: 'v20', cpu: 'a cpu', cores: 2, memoryGb: 8, load: 0, packages: {} };
   const scenario = (id: string): object => ({
     ...{ id, name: id, question: `${id}?`, target: 'a target', tookMs: 1, subjects: [] },
     ...{ params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 } },

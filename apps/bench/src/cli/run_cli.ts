@@ -17,7 +17,7 @@ export async function runCli(
     if (name === undefined || name === '--help' || name === '-h' || name === 'help') {
       const asked = commands.find((command) => command.name === rest[0]);
       out.write(
-        `${asked === undefined ? programHelp(commands, colors) : commandHelp(asked, colors)}\n`,
+        `${asked === undefined ? programHelp(commands, context.terminal) : commandHelp(asked, context.terminal)}\n`,
       );
       return name === undefined ? ExitCode.usage : ExitCode.ok;
     }
@@ -32,7 +32,7 @@ export async function runCli(
       );
     }
     if (rest.includes('--help') || rest.includes('-h')) {
-      out.write(`${commandHelp(command, colors)}\n`);
+      out.write(`${commandHelp(command, context.terminal)}\n`);
       return ExitCode.ok;
     }
     const { positionals, flags } = parseFlags(rest, command.flags);

@@ -3,6 +3,7 @@ import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { examine, type Finding } from '../doctor/examine.ts';
+import { wrap } from '../report/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 
 const flags = {
@@ -36,7 +37,7 @@ export const doctorCommand: Command<typeof flags> = {
       maxConnections: max,
       instances,
     });
-    const { colors, out } = terminal;
+    const { colors, columns, out } = terminal;
     if (format === 'json') out.write(`${JSON.stringify(findings, undefined, 2)}\n`);
     else {
       const mark: Record<Finding['level'], string> = {
@@ -46,9 +47,13 @@ export const doctorCommand: Command<typeof flags> = {
         unknown: colors.dim('?'),
       };
       for (const { level, what, remedy } of findings) {
-        out.write(
-          `${mark[level]} ${what}\n${remedy === undefined ? '' : `  ${colors.dim('→')} ${remedy}\n`}`,
-        );
+        const lines = [
+          ...wrap(what, columns - 2).map((line, i) => `${i === 0 ? mark[level] : ' '} ${line}`),
+          ...wrap(remedy ?? '', columns - 4).flatMap((line, i) =>
+            line === '' ? [] : [`  ${i === 0 ? colors.dim('→') : ' '} ${line}`],
+          ),
+        ];
+        out.write(`${lines.join('\n')}\n`);
       }
       out.write(`\n${tally(findings, colors)}\n`);
     }

@@ -2,7 +2,7 @@ import type { Command } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag } from '../cli/flags.ts';
-import { textTable } from '../report/table.ts';
+import { textTable, wrapLast } from '../report/table.ts';
 import { SCENARIOS } from '../scenario/catalog.ts';
 import { FULL_RUN } from '../scenario/full_run.ts';
 
@@ -33,21 +33,20 @@ export const listCommand: Command<typeof flags> = {
       terminal.out.write(`${JSON.stringify(rows, undefined, 2)}\n`);
       return ExitCode.ok;
     }
-    const { colors } = terminal;
+    const { colors, columns } = terminal;
+    const table = (rows: readonly (readonly string[])[]): string[] =>
+      textTable([{ title: '' }, { title: '' }, { title: '' }], wrapLast(rows, columns)).slice(1);
     const lines = [
       colors.bold('The full run (fynlo-bench run)'),
-      ...textTable(
-        [{ title: 'name' }, { title: 'weight', align: 'right' }, { title: 'what it does' }],
-        FULL_RUN.map(({ name, weight, summary }) => [name, String(weight), summary]),
-        colors.dim,
-      ),
+      ...table(FULL_RUN.map(({ name, weight, summary }) => [name, `${weight} %`, summary])),
       '',
       colors.bold('Targets (fynlo-bench run targets, or by id or name)'),
-      ...textTable(
-        [{ title: 'id' }, { title: 'name' }, { title: 'question' }, { title: 'target' }],
-        SCENARIOS.map(({ id, name, question, target }) => [id, name, question, target]),
-        colors.dim,
-      ),
+      ...table(
+        SCENARIOS.flatMap(({ id, name, question, target }) => [
+          [id, name, question],
+          ['', '', `→ ${target}`],
+        ]),
+      ).map((line) => (/^ +→/.test(line) ? colors.dim(line) : line)),
     ];
     terminal.out.write(`${lines.join('\n')}\n`);
     return ExitCode.ok;

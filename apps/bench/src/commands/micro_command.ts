@@ -56,8 +56,8 @@ export const microCommand: Command<typeof flags> = {
       for (const timings of results.values())
         for (const { text } of timings.at(-1) ?? []) out.write(`${text}\n`);
     } else {
-      for (const [suite, timings] of results)
-        out.write(`${suiteLines(suite, timings, colors).join('\n')}\n`);
+      const blocks = [...results].map(([suite, timings]) => suiteLines(suite, timings, colors));
+      out.write(`${blocks.map((lines) => lines.join('\n')).join('\n\n')}\n`);
     }
     return ExitCode.ok;
   },
@@ -98,7 +98,6 @@ function suiteLines(
     ];
   });
   return [
-    '',
     `${colors.bold(suite.name)}  ${suite.question}`,
     ...textTable(
       [

@@ -29,6 +29,7 @@ export function renderResult(
     case 'pretty':
       return [
         ...environmentLines(result).map(terminal.colors.dim),
+        '',
         ...result.scenarios.flatMap((scenario) => prettyScenario(scenario, terminal)),
         ...verdictLines(result, terminal),
       ].join('\n');

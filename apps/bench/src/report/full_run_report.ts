@@ -31,7 +31,6 @@ export function fullRunLines(report: OptimizationReport, colors: Terminal['color
   });
   const unsettled = report.criteria.filter(({ verdict }) => verdict !== 'pass');
   return [
-    '',
     ...textTable(COLUMNS, rows, colors.dim),
     ...(unsettled.length === 0 ? [] : ['']),
     ...unsettled.map(

@@ -4,6 +4,7 @@ import { medianInterval } from '../statistics/median.ts';
 import { number } from './number.ts';
 import { environmentLines } from './pretty.ts';
 import {
+  conditions,
   criterionText,
   MARKS,
   measuredText,
@@ -40,6 +41,7 @@ function scenarioSection(scenario: ScenarioResult): string {
   const { columns, rows } = subjectTable(scenario);
   const reason = reasonText(scenario);
   return `<section id="${escapeHtml(scenario.id)}"><h2>${escapeHtml(scenario.id)} ${escapeHtml(scenario.question)}</h2>
+<p class="dim">${escapeHtml(conditions(scenario))}</p>
 <ul class="plain">${scenario.criteria
     .map(
       (c) =>
@@ -72,11 +74,11 @@ function bars(scenario: ScenarioResult): string {
   return `<svg viewBox="0 0 660 ${shown.length * 26 + 26}" role="img" aria-label="${escapeHtml(meaning)}"><text x="150" y="12" class="dim">${escapeHtml(meaning)}${unit === '' ? '' : `, ${escapeHtml(unit)}`} (${better} is better)</text>${rows.join('')}</svg>`;
 }
 
-/** @param scenarioOf whose verdict a row is: it colours the row, which leads to its section */
+/** @param scenarioOf in the table of verdicts: whose a row is; it colours the row, which leads to its section */
 function table(
   columns: readonly Column[],
   rows: readonly (readonly string[])[],
-  scenarioOf: (row: number) => ScenarioResult | undefined = () => undefined,
+  scenarioOf?: (row: number) => ScenarioResult | undefined,
 ): string {
   const cells = (row: readonly string[], tag: 'td' | 'th', id?: string): string =>
     row
@@ -91,10 +93,11 @@ function table(
     'th',
   );
   const body = rows.map((row, i) => {
-    const scenario = scenarioOf(i);
+    const scenario = scenarioOf?.(i);
     return `<tr class="${scenario?.verdict ?? ''}">${cells(row, 'td', scenario?.id)}</tr>`;
   });
-  return `<div class="wide"><table><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+  const kind = scenarioOf === undefined ? '' : ' class="verdicts"';
+  return `<div class="wide"><table${kind}><thead><tr>${head}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
 function escapeHtml(text: string): string {
@@ -109,5 +112,5 @@ const STYLE = `:root{color-scheme:light dark;--fg:light-dark(#1b1f24,#e6e8eb);--
 body{font:15px/1.5 system-ui,sans-serif;color:var(--fg);background:var(--bg);max-width:1100px;margin:2rem auto;padding:0 1rem}
 h1{font-size:1.5rem}h2{font-size:1.1rem;margin:2.2rem 0 .4rem}em{color:var(--bad)}.dim{color:var(--dim);font-size:.87rem;fill:var(--dim)}
 .wide{overflow-x:auto}table{border-collapse:collapse;font-variant-numeric:tabular-nums;font-size:.9rem}th,td{padding:.25rem .7rem;text-align:left;border-bottom:1px solid var(--line);vertical-align:top}.r{text-align:right}
-.plain{list-style:none;padding:0;margin:.3rem 0}.pass :is(td:first-child,td:last-child,b:first-child),span.pass{color:var(--ok)}.fail :is(td:first-child,td:last-child,b:first-child),span.fail{color:var(--bad)}.inconclusive :is(td:first-child,td:last-child,b:first-child),span.inconclusive{color:var(--open)}a{color:inherit}td:last-child{white-space:nowrap}
+.plain{list-style:none;padding:0;margin:.3rem 0}.pass :is(td:first-child,td:last-child,b:first-child),span.pass{color:var(--ok)}.fail :is(td:first-child,td:last-child,b:first-child),span.fail{color:var(--bad)}.inconclusive :is(td:first-child,td:last-child,b:first-child),span.inconclusive{color:var(--open)}a{color:inherit}td:last-child,.verdicts td:nth-child(4){white-space:nowrap}@media(max-width:50rem){th,td{padding:.25rem .35rem}table{font-size:.82rem}}
 svg{max-width:660px;width:100%;font-size:12px;fill:var(--fg)}svg rect{fill:light-dark(#9db4cc,#4a6078)}svg .bar0{fill:light-dark(#2f6fb0,#6aa7e0)}.whisker{stroke:var(--fg);fill:none}`;

@@ -1,6 +1,7 @@
 import type { ResultFile } from '../results/result_file.ts';
 import { environmentLines } from './pretty.ts';
 import {
+  conditions,
   criterionText,
   MARKS,
   measuredText,
@@ -15,7 +16,7 @@ import { markdownTable } from './table.ts';
 export function markdownReport(result: ResultFile): string {
   const verdicts = verdictTable(result);
   const lines = [
-    `# Benchmark${result.partial ? ' (partial: interrupted)' : ''}`,
+    `# Benchmark${result.partial ? ` (partial: ${result.pending.length} not measured)` : ''}`,
     '',
     ...markdownTable(verdicts.columns, verdicts.rows),
     '',
@@ -25,6 +26,8 @@ export function markdownReport(result: ResultFile): string {
     const reason = reasonText(scenario);
     lines.push(
       `## ${scenario.id} ${scenario.question}`,
+      '',
+      conditions(scenario),
       '',
       ...scenario.criteria.map(
         (criterion) =>

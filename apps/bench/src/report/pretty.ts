@@ -1,7 +1,7 @@
 import type { EarlierRun, ResultFile, ScenarioResult } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
-import { number } from './number.ts';
 import {
+  conditions,
   MARKS,
   measuredParts,
   reasonText,
@@ -10,7 +10,7 @@ import {
   subjectTable,
   wantedText,
 } from './rows.ts';
-import { textTable, visibleLength } from './table.ts';
+import { textTable, visibleLength, wrap } from './table.ts';
 import { verdictPaint } from './verdict_lines.ts';
 
 type Colors = Terminal['colors'];
@@ -31,8 +31,9 @@ export function prettyScenario(
       colors.dim(`${INDENT}${i === 0 ? '' : '  '}${line}`),
     );
   return [
-    '',
-    `${colors.bold(scenario.id.padEnd(3))} ${colors.bold(scenario.question)}`,
+    ...wrap(scenario.question, columns - INDENT.length).map((line, i) =>
+      colors.bold(`${(i === 0 ? scenario.id : '').padEnd(INDENT.length)}${line}`),
+    ),
     ...wrapped(conditions(scenario)),
     ...subjectLines(scenario, colors, columns - INDENT.length),
     ...scenario.criteria.map((judged) => {
@@ -46,20 +47,8 @@ export function prettyScenario(
     ...(scenario.failure ?? '')
       .split('\n')
       .flatMap((line) => (line === '' ? [] : [`${INDENT}${colors.red(line)}`])),
+    '',
   ];
-}
-
-/** How it was asked: load, times, rounds. What is not true of a scenario is left out. */
-function conditions({ params, subjects, tookMs }: ScenarioResult): string {
-  const { callers, connections, ratePerSecond, warmupMs, durationMs } = params;
-  const rounds = Math.max(...subjects.map((subject) => subject.rounds.length));
-  return [
-    ...(callers > 1 && ratePerSecond === undefined ? [`${number(callers)} callers`] : []),
-    ...(ratePerSecond === undefined ? [] : [`open loop, ${number(ratePerSecond)}/s`]),
-    ...(connections > 1 ? [`${connections} connections`] : []),
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${durationMs === 0 ? '' : ` of ${warmupMs / 1000} + ${durationMs / 1000} s`}`,
-    `took ${number(Math.round(tookMs / 1000))} s`,
-  ].join(', ');
 }
 
 /** The table of subjects; columns that the line has no room for are left out, those of the verdict last. */
@@ -76,20 +65,6 @@ function subjectLines(scenario: ScenarioResult, colors: Colors, room: number): s
       return lines.map((line) => INDENT + line);
     }
   }
-}
-
-/** Lines of at most `room` characters, cut at spaces. */
-function wrap(text: string, room: number): string[] {
-  const lines: string[] = [];
-  let line = '';
-  for (const word of text.split(' ')) {
-    if (line !== '' && line.length + 1 + word.length > room) {
-      lines.push(line);
-      line = '';
-    }
-    line += line === '' ? word : ` ${word}`;
-  }
-  return [...lines, line];
 }
 
 /** Where and on what it was measured, and how to repeat it. */
@@ -111,10 +86,23 @@ export function environmentLines(result: ResultFile): string[] {
       .map(([name, version]) => `${name} ${version}`)
       .join(', '),
     `seed ${seed}; again: ${command}`,
-    ...earlier.map(
-      (run) => `${run.rows.join(' ')}: measured ${minute(run)} on ${machine(run.environment)}`,
-    ),
+    ...earlierLines(earlier),
   ];
+}
+
+/** Runs on the same machine and code stand together: a table made in portions has one line, not one a portion. */
+function earlierLines(earlier: readonly EarlierRun[]): string[] {
+  const places = new Map<string, EarlierRun[]>();
+  for (const run of earlier) {
+    const place = machine({ ...run.environment, load: 0 });
+    places.set(place, [...(places.get(place) ?? []), run]);
+  }
+  return [...places.values()].map((runs) => {
+    const rows = runs.flatMap((run) => run.rows).join(' ');
+    const times = [...new Set([runs[0], runs.at(-1)].flatMap((run) => (run ? minute(run) : [])))];
+    const loads = runs.map(({ environment }) => environment.load);
+    return `${rows}: measured ${times.join(' to ')} on ${machine({ ...(runs[0] as EarlierRun).environment, load: Math.max(...loads) })}`;
+  });
 }
 
 function machine(e: ResultFile['environment']): string {

@@ -31,8 +31,12 @@ const USUAL: readonly MetricName[] = [
   'connectionsOpened',
   'settledSize',
   'serverConnectionsPeak',
+  'serverOthersPeak',
   'errors',
 ];
+
+/** A column of zeros says nothing. */
+const ANY_IS_NEWS: ReadonlySet<MetricName> = new Set(['errors', 'serverOthersPeak']);
 
 export function medianOf(subject: SubjectResult, metric: MetricName): number | undefined {
   const values = subject.rounds.flatMap(({ metrics }) => metrics[metric] ?? []);
@@ -43,7 +47,8 @@ function shownMetrics(scenario: ScenarioResult): MetricName[] {
   const judged = new Set(scenario.criteria.map((c) => c.criterion.metric));
   return [...new Set([...judged, ...USUAL])].filter((metric) => {
     const values = scenario.subjects.flatMap((subject) => medianOf(subject, metric) ?? []);
-    return metric === 'errors' && !judged.has(metric) ? values.some(Boolean) : values.length > 0;
+    const onlyIfAny = ANY_IS_NEWS.has(metric) && !judged.has(metric);
+    return onlyIfAny ? values.some(Boolean) : values.length > 0;
   });
 }
 
@@ -55,6 +60,7 @@ const SHORT: Partial<Record<MetricName, string>> = {
   connectionsOpened: 'connects',
   serverConnectionsPeak: 'backends',
   settledSize: 'size',
+  serverOthersPeak: "others' backends",
 };
 
 /** A metric as a column calls it: `ops/s`, `p99`, `hit ratio`. */
@@ -65,6 +71,19 @@ export function shortName(metric: MetricName): string {
       .replace(/(Ms|Mb)$/, '')
       .replace(/(?<=[a-z])[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`)
   );
+}
+
+/** How it was asked: load, times, rounds. What is not true of a scenario is left out. */
+export function conditions({ params, subjects, tookMs }: ScenarioResult): string {
+  const { callers, connections, ratePerSecond, warmupMs, durationMs } = params;
+  const rounds = Math.max(...subjects.map((subject) => subject.rounds.length));
+  return [
+    ...(callers > 1 && ratePerSecond === undefined ? [`${number(callers)} callers`] : []),
+    ...(ratePerSecond === undefined ? [] : [`open loop, ${number(ratePerSecond)}/s`]),
+    ...(connections > 1 ? [`${connections} connections`] : []),
+    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${durationMs === 0 ? '' : ` of ${warmupMs / 1000} + ${durationMs / 1000} s`}`,
+    `took ${number(Math.round(tookMs / 1000))} s`,
+  ].join(', ');
 }
 
 /** Each subject that was measured, or that is not there yet, with what it is. */
@@ -154,13 +173,25 @@ export function verdictTable({ scenarios, pending }: Pick<ResultFile, 'scenarios
         MARKS[scenario.verdict],
         scenario.id,
         scenario.target,
-        scenario.criteria.map(measuredText).join('; '),
+        measuredCell(scenario),
         [...new Set(scenario.criteria.flatMap(({ criterion }) => criterion.peer ?? []))].join(', '),
         WORDS[scenario.verdict],
       ]),
       ...pending.map(({ id, target }) => ['-', id, target, '', '', 'not measured']),
     ],
   };
+}
+
+/** `ops/s 2.1x [1.9, 2.3]; cpu/op 0.5x`, with whose number it is where they are of several subjects. */
+function measuredCell({ criteria }: ScenarioResult): string {
+  const several = new Set(criteria.map(({ criterion }) => criterion.subject)).size > 1;
+  return criteria
+    .map((verdict) => {
+      const { metric, subject } = verdict.criterion;
+      const name = several ? `${subject} ${shortName(metric)}` : shortName(metric);
+      return `${name} ${measuredText(verdict)}`;
+    })
+    .join('; ');
 }
 
 /** How many rows have each verdict. */

@@ -43,3 +43,33 @@ function pad(text: string, width: number, align: 'left' | 'right'): string {
   const room = ' '.repeat(Math.max(0, width - visibleLength(text)));
   return align === 'right' ? room + text : text + room;
 }
+
+/** Lines of at most `room` characters, cut at spaces. */
+export function wrap(text: string, room: number): string[] {
+  const lines: string[] = [];
+  let line = '';
+  for (const word of text.split(' ')) {
+    if (line !== '' && line.length + 1 + word.length > room) {
+      lines.push(line);
+      line = '';
+    }
+    line += line === '' ? word : ` ${word}`;
+  }
+  return [...lines, line];
+}
+
+/**
+ * Rows of plain text whose last cell goes on below itself where the line is too short for it; a last column keeps at
+ * least 30 characters.
+ */
+export function wrapLast(rows: readonly (readonly string[])[], room: number): string[][] {
+  const width = (i: number): number => Math.max(...rows.map((row) => (row[i] ?? '').length));
+  return rows.flatMap((row) => {
+    const before = row.slice(0, -1);
+    const left = before.reduce((sum, _, i) => sum + width(i) + 2, 0);
+    return wrap(row.at(-1) ?? '', Math.max(30, room - left)).map((line, i) => [
+      ...(i === 0 ? before : before.map(() => '')),
+      line,
+    ]);
+  });
+}

@@ -53,7 +53,6 @@ export function verdictLines(
     grouped.push(...lines.splice(0, block.rows.length));
   }
   return [
-    '',
     ...(result.scenarios.length === 0 ? [] : [title]),
     ...grouped,
     ...(result.pending.length === 0
