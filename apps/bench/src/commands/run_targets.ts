@@ -77,7 +77,7 @@ export async function runTargets(
     const only =
       chosen.length === 0 && flags.profile === 'quick' ? judgedSubjects(scenario) : chosen;
     const params = paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']);
-    return { scenario, only, params, rounds: roundsFor({ scenario, only, params }, flags) };
+    return { scenario, only, params, ...roundsFor({ scenario, only, params }, flags) };
   });
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
   // After all that may be wrong with the flags: an error is then the only line.
@@ -233,15 +233,20 @@ function htmlFileFor(resultFile: string): string {
 }
 
 /**
- * A verdict wants five rounds; the quick profile only looks whether a scenario still runs: three rounds, or as many as there
- * is a minute for.
+ * A verdict wants five rounds; a library that no target is about is seen in three of five. The quick profile only looks whether
+ * a scenario still runs: three rounds, or as many as twenty seconds have room for.
  */
-function roundsFor(plan: Omit<RoundPlan, 'rounds'>, flags: Flags): number {
+function roundsFor(
+  plan: Omit<RoundPlan, 'rounds' | 'besideRounds'>,
+  flags: Flags,
+): Pick<RoundPlan, 'rounds' | 'besideRounds'> {
   const { rounds } = plan.scenario;
-  if (flags.rounds !== undefined) return flags.rounds;
-  if (flags.profile !== 'quick') return rounds;
-  const inMinute = Math.floor(60_000 / expectedMs({ ...plan, rounds: 1 }));
-  return Math.max(1, Math.min(rounds, 3, inMinute));
+  if (flags.rounds !== undefined) return { rounds: flags.rounds, besideRounds: flags.rounds };
+  if (flags.profile !== 'quick')
+    return { rounds, besideRounds: Math.max(1, Math.floor(rounds * 0.6)) };
+  const room = Math.floor(20_000 / expectedMs({ ...plan, rounds: 1, besideRounds: 1 }));
+  const few = Math.max(1, Math.min(rounds, 3, room));
+  return { rounds: few, besideRounds: few };
 }
 
 /** Those that a target is about: what the quick profile has time for. */

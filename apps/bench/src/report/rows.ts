@@ -88,9 +88,11 @@ export function conditions({ params, subjects, tookMs }: ScenarioResult): string
 
 /** Each subject that was measured, or that is not there yet, with what it is. */
 export function settingsLines({ subjects }: ScenarioResult): string[] {
+  const most = Math.max(...subjects.map(({ rounds }) => rounds.length));
   return subjects.flatMap(({ name, settings, notBuilt, rounds }) => {
     if (notBuilt !== undefined) return [`${name}: not built: ${notBuilt}`];
-    return rounds.length === 0 ? [] : [`${name}: ${settings}`];
+    const fewer = rounds.length < most ? ` (${rounds.length} rounds)` : '';
+    return rounds.length === 0 ? [] : [`${name}: ${settings}${fewer}`];
   });
 }
 

@@ -5,8 +5,16 @@ export interface RoundPlan {
   readonly scenario: Scenario;
   readonly params: Params;
   readonly rounds: number;
+  /** Of a subject that no criterion is about: it is there to be seen beside those that one is about. */
+  readonly besideRounds: number;
   /** Only these subjects; all when empty. */
   readonly only: readonly string[];
+}
+
+/** How many rounds a subject has. */
+export function roundsOf({ scenario, rounds, besideRounds }: RoundPlan, name: string): number {
+  const judged = scenario.criteria.some(({ subject, peer }) => subject === name || peer === name);
+  return judged ? rounds : Math.min(rounds, besideRounds);
 }
 
 /** The subjects that have rounds. A peer alone answers nothing while ours is not there to be compared. */
@@ -22,10 +30,10 @@ const BETWEEN_MS = 600;
 
 /** About how long it takes, ms. */
 export function expectedMs(plan: RoundPlan): number {
-  const { scenario, params, rounds } = plan;
+  const { scenario, params } = plan;
   const roundMs = scenario.roundMs ?? ((p: Params): number => p.warmupMs + p.durationMs);
   return runnableSubjects(plan).reduce(
-    (sum, { name }) => sum + rounds * (BETWEEN_MS + roundMs(params, name)),
+    (sum, { name }) => sum + roundsOf(plan, name) * (BETWEEN_MS + roundMs(params, name)),
     0,
   );
 }

@@ -8,7 +8,7 @@ import type { RoundRecord, ScenarioResult } from '../results/result_file.ts';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
 import { type CriterionVerdict, judge, worst } from '../verdict/verdict.ts';
 import { roundOrder } from './round_order.ts';
-import { type RoundPlan, runnableSubjects } from './round_plan.ts';
+import { type RoundPlan, roundsOf, runnableSubjects } from './round_plan.ts';
 import { RoundFailedError, runRound } from './round_runner.ts';
 
 export interface ScenarioRun extends RoundPlan {
@@ -50,7 +50,9 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
       subject.notBuilt === undefined ? [] : [[subject.name, subject.notBuilt] as const],
     ),
   );
-  const order = roundOrder(runnableSubjects(run), run.rounds);
+  const order = roundOrder(runnableSubjects(run), run.rounds).filter(
+    ({ round, subject }) => round < roundsOf(run, subject.name),
+  );
   let failure: string | undefined;
   let patienceMs = PATIENCE_OF_ALL_MS;
 

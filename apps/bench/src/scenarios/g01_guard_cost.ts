@@ -47,7 +47,7 @@ export const guardCost: Scenario = {
   target: '<= 1.03x CPU of the same pool without it',
   needs: ['postgres'],
   takes: ['callers', 'connections', 'duration', 'warmup'],
-  params: { callers: 8, connections: 4, warmupMs: 800, durationMs: 6000 },
+  params: { callers: 8, connections: 4, warmupMs: 800, durationMs: 4500 },
   rounds: 5,
   criteria: PAIRS.map(({ name }) => ({
     metric: 'cpuRatio',

@@ -19,7 +19,7 @@ export const monitorCost: Scenario = {
   target: '< 1 % CPU of a busy process, <= 0.3 % of an idle one',
   needs: [],
   takes: ['connections', 'duration'],
-  params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 32_000 },
+  params: { callers: 1, connections: 10, warmupMs: IDLE_MS + SETTLE_MS, durationMs: 24_000 },
   limitMs: 180_000,
   roundMs: ({ warmupMs, durationMs }, subject) =>
     subject === 'fynlo' ? warmupMs + durationMs : SETTLE_MS + 5000,

@@ -13,6 +13,7 @@ export const probeStall: Scenario = {
   needs: [],
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
+  roundMs: () => 11_000,
   rounds: 5,
   criteria: [
     { metric: 'stallAt50Ms', subject: 'fynlo', peer: 'forced gc()', op: '<=', bound: 1 / 3 },

@@ -17,6 +17,7 @@ export const heapVerdict: Scenario = {
   takes: [],
   params: { callers: SERIES_A_CLASS, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 300_000,
+  roundMs: () => 27_000,
   rounds: 1,
   criteria: [
     { metric: 'falseAlarms', subject: 'fynlo', op: '==', bound: 0 },

@@ -15,7 +15,7 @@ export const overload: Scenario = {
   target: '>= 0.95 of capacity (under-pressure at its default 0.12)',
   needs: [],
   takes: ['duration', 'warmup'],
-  params: { callers: 1, connections: 1, warmupMs: 3000, durationMs: 6000 },
+  params: { callers: 1, connections: 1, warmupMs: 3000, durationMs: 5000 },
   rounds: 3,
   criteria: [{ metric: 'goodputRatio', subject: 'fynlo', op: '>=', bound: 0.95 }],
   subjects: [fynloDoor, underPressureDoor, noDoor].map(subject),

@@ -23,6 +23,7 @@ export const largeResults: Scenario = {
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 120_000,
+  roundMs: () => 6400,
   rounds: 5,
   criteria: [
     { metric: 'rssRiseMb', subject: 'fynlo portions', peer: 'pg', op: '<=', bound: 0.2 },

@@ -12,6 +12,7 @@ export const gcEvents: Scenario = {
   needs: [],
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
+  roundMs: () => 6300,
   rounds: 3,
   // Two decimals: the two counters do not stop in the same instant.
   criteria: [

@@ -18,6 +18,7 @@ export const stampede: Scenario = {
   needs: ['redis'],
   takes: [],
   params: { callers: NODES * CALLERS_PER_NODE, connections: 1, warmupMs: 0, durationMs: 0 },
+  roundMs: () => 1400,
   rounds: 3,
   criteria: [{ metric: 'loads', subject: 'fynlo', op: '==', bound: 1 }],
   subjects: cacheSubjects([fynloCache, serializingBentocache], async (open, { redisUrl, seed }) => {

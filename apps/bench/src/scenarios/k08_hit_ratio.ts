@@ -34,6 +34,7 @@ export const hitRatio: Scenario = {
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 900_000,
+  roundMs: (_, subject) => (subject === 'fynlo' ? 29_000 : 6000),
   rounds: 1,
   criteria: [
     { metric: 'hitRatio', subject: 'fynlo', peer: 'S3-FIFO', op: '>=', bound: 1 },

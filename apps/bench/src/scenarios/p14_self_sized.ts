@@ -18,7 +18,7 @@ export const selfSized: Scenario = {
   target: '>= 0.95x throughput of the best fixed size',
   needs: ['postgres'],
   takes: ['callers', 'connections', 'duration', 'warmup'],
-  params: { callers: 200, connections: 500, warmupMs: 3000, durationMs: 3000 },
+  params: { callers: 200, connections: 500, warmupMs: 3000, durationMs: 2400 },
   roundMs: ({ warmupMs, durationMs }, subject) =>
     subject === 'best fixed size'
       ? SIZES.length * (warmupMs / 6 + durationMs / 3)
