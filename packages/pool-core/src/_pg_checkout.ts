@@ -9,6 +9,7 @@ import { recordOf } from './_pg_client_record.ts';
 import { NATIVE_GRACE_MS } from './_pg_settings.ts';
 import { standInFor } from './_pg_stand_in.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
+import { throwLater } from './_throw_later.ts';
 import {
   AcquireTimeoutError,
   ConnectFailedError,
@@ -126,9 +127,7 @@ function callBack(
     if (client === undefined) callback(error, undefined, noop);
     else callback(undefined, client, client.release as Release);
   } catch (thrown) {
-    process.nextTick(() => {
-      throw thrown;
-    });
+    throwLater(thrown);
   }
 }
 

@@ -16,6 +16,7 @@ import { readServerCapacity } from './_pg_server_capacity.ts';
 import type { Servers } from './_pg_servers.ts';
 import { PgSession, type SessionRules } from './_pg_session.ts';
 import { guardWire } from './_pg_wire_guard.ts';
+import { throwLater } from './_throw_later.ts';
 import type { ConnectErrorKind, ConnectionFactory, ResetResult } from './connection_factory.ts';
 import type { DestroyReason, ServerCapacity } from './contract.ts';
 
@@ -243,14 +244,11 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     }
   }
 
-  /** A listener that throws is the application's uncaught exception, not the pool's undoing. */
   #tell(event: string, client: pg.Client): void {
     try {
       this.#host.emit(event, client);
     } catch (error) {
-      process.nextTick(() => {
-        throw error;
-      });
+      throwLater(error);
     }
   }
 

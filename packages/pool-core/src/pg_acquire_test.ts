@@ -4,7 +4,7 @@ import pg from 'pg';
 import { afterEach, describe, expect, inject, test } from 'vitest';
 import { LostTime } from './_lost_time_fixture.ts';
 import { caught, until } from './_pg_conformance.ts';
-import { AcquireTimeoutError, PoolQueueFullError } from './errors.ts';
+import { AcquireTimeoutError, LeaseReleasedError, PoolQueueFullError } from './errors.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
@@ -53,6 +53,24 @@ describe('asking for a connection', () => {
     await lease.release();
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     expect(pool.stats()).toMatchObject({ waiting: 0, leased: 0, idle: 1 });
+  });
+
+  test('F62 a client goes home to its own pool, whoever gives it back', async () => {
+    make();
+    await using other = new Pool({ connectionString: inject('postgresUrl'), max: 1 });
+    const [mine, theirs] = [await pool.connect(), await other.connect()];
+    // As a wrapper with two pools may do: the function of one, for the client of the other.
+    mine.release.call(theirs);
+    expect([pool.idleCount, other.idleCount]).toEqual([1, 0]);
+    expect(() => mine.release()).toThrow('already been released to the pool');
+    theirs.release(new Error('broken'));
+    expect([pool.idleCount, other.totalCount]).toEqual([1, 0]);
+    await using lease = await pool.getConnection();
+    await using further = await other.getConnection();
+    await lease.release();
+    expect(() => lease.release()).toThrow(LeaseReleasedError);
+    expect(further.released).toBe(false);
+    expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
   test('leases tell pg-pool’s events as well', async () => {

@@ -146,7 +146,7 @@ for (const [name, PoolClass, identity] of poolClasses) {
       expect(pool.totalCount).toBe(9);
     });
 
-    test('a second release throws, each time, with the same words', async () => {
+    test('F61 a second release throws, each time, with the same words', async () => {
       const pool = pools.make();
       const text = 'Release called on client which has already been released to the pool.';
       const client = await pool.connect();
@@ -171,7 +171,7 @@ for (const [name, PoolClass, identity] of poolClasses) {
     });
 
     for (const reason of [new Error('broken'), true]) {
-      test(`release(${reason instanceof Error ? 'error' : reason}) closes the client`, async () => {
+      test(`F62 release(${reason instanceof Error ? 'error' : reason}) closes the client`, async () => {
         const pool = pools.make();
         const client = await pool.connect();
         const removed = new Promise((resolve) => pool.once('remove', resolve));

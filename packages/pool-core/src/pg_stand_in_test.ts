@@ -74,6 +74,8 @@ describe('leases: true', () => {
   });
 });
 
+const KILLS_ITSELF = 'select pg_terminate_backend(pg_backend_pid(), 5000)';
+
 describe('a lease that its holder has dropped can be collected, on every path', () => {
   let pool: Pool;
   afterEach(() => pool.end({ graceMs: 0 }));
@@ -93,8 +95,8 @@ describe('a lease that its holder has dropped can be collected, on every path', 
       async (p) => (await connectWithCallback(p)).client,
     ],
   ];
-  // An idle client, one that has to be opened, and one that comes back while the caller waits.
-  for (const way of ['idle', 'opened', 'returned'] as const) {
+  // An idle client, one that has to be opened, one that comes back while the caller waits, and one in place of a lost one.
+  for (const way of ['idle', 'opened', 'returned', 'reconnected'] as const) {
     test.each(paths)(`%s, ${way}`, async (_, options, take) => {
       pool = new Pool({ connectionString: inject('postgresUrl'), max: 1, ...options });
       const ref = await takeAndDrop(pool, way, take);
@@ -109,6 +111,7 @@ describe('a lease that its holder has dropped can be collected, on every path', 
 
   async function takeAndDrop(from: Pool, way: string, take: Take): Promise<WeakRef<object>> {
     if (way === 'idle') await from.query('select 1');
+    if (way === 'reconnected') await caught(from.query(KILLS_ITSELF));
     if (way !== 'returned') return new WeakRef(await take(from));
     const holder = await from.connect();
     const waiting = take(from);

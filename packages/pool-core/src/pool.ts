@@ -43,6 +43,7 @@ import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { reachPosition, writePositionOf } from './_replica_position.ts';
 import { keyOf } from './_server_book.ts';
+import { throwLater } from './_throw_later.ts';
 import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
@@ -254,11 +255,19 @@ export class Pool
       standsIn: settings.leases,
       acquired: (client) => {
         silence?.watch();
-        this.emit('acquire', client as pg.PoolClient);
+        try {
+          this.emit('acquire', client as pg.PoolClient);
+        } catch (thrown) {
+          throwLater(thrown);
+        }
       },
       released: (client, error) => {
         if (RELEASE.hasSubscribers) RELEASE.publish({ client, error });
-        this.emit('release', error as Error, client as pg.PoolClient);
+        try {
+          this.emit('release', error as Error, client as pg.PoolClient);
+        } catch (thrown) {
+          throwLater(thrown);
+        }
       },
       returned: () => this.#idle?.watch(),
       nearlyConnected: () => this.#factory.nearlyConnected,
