@@ -5,13 +5,7 @@
  */
 import { SoonestTimer } from './_deadline.ts';
 import type { Entry } from './_entry.ts';
-import {
-  expiry,
-  needsSubstitute,
-  nextRetirementIn,
-  type RetirementBudget,
-  takeRetirement,
-} from './_retirement_policy.ts';
+import { expiry, needsSubstitute, retirementGapMs } from './_retirement_policy.ts';
 import type { Settings } from './_settings.ts';
 import type { DestroyReason, ScalingReason } from './contract.ts';
 import type { ResourcePool } from './resource_pool.ts';
@@ -33,7 +27,8 @@ export class LifecycleManager<C> {
   readonly #host: LifecycleHost;
   readonly #timer: SoonestTimer;
   #running = false;
-  #budget: RetirementBudget | undefined;
+  /** No retirement before this (monotonic ms). */
+  #retireAt = 0;
   /** `opening`: a substitute for a connection past its lifetime is on its way; `ready`: it has come. */
   #substitute: 'none' | 'opening' | 'ready' = 'none';
   /** The size to keep, whatever the load. */
@@ -135,7 +130,7 @@ export class LifecycleManager<C> {
 
   /** Whether a connection that came back past its age or use may go now. */
   mayRetire(now: number): boolean {
-    return this.#takeFromBudget(now);
+    return this.#takeTurn(now);
   }
 
   /** Closes the coldest idle connections above the floor that were idle before `idleBefore`. @returns how many. */
@@ -171,17 +166,16 @@ export class LifecycleManager<C> {
         }
         return;
       }
-      if (!this.#takeFromBudget(now)) return;
+      if (!this.#takeTurn(now)) return;
       this.#substitute = 'none';
       void pool.destroyIdle(entry, 'lifetime');
     }
   }
 
-  #takeFromBudget(now: number): boolean {
-    const { retirePerSecond } = this.#settings.tuning;
-    const taken = takeRetirement(this.#budget, this.#pool.size, now, retirePerSecond);
-    this.#budget = taken.budget;
-    return taken.granted;
+  #takeTurn(now: number): boolean {
+    if (now < this.#retireAt) return false;
+    this.#retireAt = now + retirementGapMs(this.#pool.size, this.#settings.tuning.retirePerSecond);
+    return true;
   }
 
   /** Wakes for the next that will be past its lifetime. Leased ones are asked about when they come back. */
@@ -192,11 +186,6 @@ export class LifecycleManager<C> {
     }
     // A substitute on its way wakes by itself.
     if (soonest === Number.POSITIVE_INFINITY || this.#substitute === 'opening') return;
-    const { retirePerSecond } = this.#settings.tuning;
-    const budgetMs =
-      this.#budget === undefined
-        ? 0
-        : nextRetirementIn(this.#budget, this.#pool.size, retirePerSecond);
-    this.#timer.arm(Math.max(soonest, now + Math.max(1, budgetMs)), now);
+    this.#timer.arm(Math.max(soonest, this.#retireAt, now + 1), now);
   }
 }

@@ -171,6 +171,27 @@ describe('the lifetime', () => {
     expect(manager.stats().destroyed).toMatchObject({ lifetime: closed });
   }, 60_000);
 
+  it('F81: without jitter as well, after a quiet time: one by one, 5 % in any second', async () => {
+    const { server, clock } = await setUp({
+      minConnections: 500,
+      connectionLifetimeMs: 600_000,
+      lifetimeJitter: 0,
+      maxConnecting: 16,
+      idleTimeoutMs: Number.POSITIVE_INFINITY,
+    });
+    await clock.advance(590_000);
+    const closedAt: number[] = [];
+    for (let ms = 0; ms < 32_000; ms += 10) {
+      const { closed } = server;
+      await clock.advance(10);
+      for (let i = closed; i < server.closed; i++) closedAt.push(ms);
+    }
+    expect(closedAt).toHaveLength(500);
+    const inSecondOf = (from: number): number =>
+      closedAt.filter((at) => at >= from && at < from + 1_000).length;
+    expect(Math.max(...closedAt.map(inSecondOf))).toBeLessThanOrEqual(25);
+  }, 60_000);
+
   it('ends for a connection in use when it comes back', async () => {
     const { manager, clock } = await setUp({
       minConnections: 1,
