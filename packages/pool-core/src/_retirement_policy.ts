@@ -20,7 +20,7 @@ export function expiry(
 /**
  * How long after a retirement the next one may follow, ms: `perSecond` of the size, at least one a second. Jitter spreads the deaths
  * of connections born together; this bounds what is left (a pool that grew by 490 in two seconds). One by one, with none saved
- * up: a second's worth at once held the users up by a fifth at p99.
+ * up. Where 25 of 500 go each second, p99 of the users rises by a fifth and more next to the server (two cores), at 5 it does not.
  */
 export function retirementGapMs(size: number, perSecond: number): number {
   return 1_000 / Math.max(1, size * perSecond);

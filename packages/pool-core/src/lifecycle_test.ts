@@ -146,7 +146,7 @@ describe('the idle timeout', () => {
 });
 
 describe('the lifetime', () => {
-  it('F81: 500 connections born in seconds do not die in seconds: at most 5 % a second, spread by jitter', async () => {
+  it('F81: 500 connections born in seconds do not die in seconds: at most 1 % a second, spread by jitter', async () => {
     const { manager, server, clock } = await setUp({
       minConnections: 500,
       connectionLifetimeMs: 600_000,
@@ -158,20 +158,20 @@ describe('the lifetime', () => {
     let closed = 0;
     let most = 0;
     let lowest = 500;
-    for (let second = 0; second < 620; second++) {
+    for (let second = 0; second < 660; second++) {
       await clock.advance(1_000);
       most = Math.max(most, server.closed - closed);
       closed = server.closed;
       lowest = Math.min(lowest, server.open);
     }
     expect(closed).toBeGreaterThanOrEqual(500);
-    expect(most).toBeLessThanOrEqual(25);
+    expect(most).toBeLessThanOrEqual(5);
     // Replaced before it is retired: the minimum is never below itself.
     expect(lowest).toBeGreaterThanOrEqual(499);
     expect(manager.stats().destroyed).toMatchObject({ lifetime: closed });
   }, 60_000);
 
-  it('F81: without jitter as well, after a quiet time: one by one, 5 % in any second', async () => {
+  it('F81: without jitter as well, after a quiet time: one by one, 1 % in any second', async () => {
     const { server, clock } = await setUp({
       minConnections: 500,
       connectionLifetimeMs: 600_000,
@@ -181,15 +181,15 @@ describe('the lifetime', () => {
     });
     await clock.advance(590_000);
     const closedAt: number[] = [];
-    for (let ms = 0; ms < 32_000; ms += 10) {
+    for (let ms = 0; ms < 112_000; ms += 20) {
       const { closed } = server;
-      await clock.advance(10);
+      await clock.advance(20);
       for (let i = closed; i < server.closed; i++) closedAt.push(ms);
     }
     expect(closedAt).toHaveLength(500);
     const inSecondOf = (from: number): number =>
       closedAt.filter((at) => at >= from && at < from + 1_000).length;
-    expect(Math.max(...closedAt.map(inSecondOf))).toBeLessThanOrEqual(25);
+    expect(Math.max(...closedAt.map(inSecondOf))).toBeLessThanOrEqual(5);
   }, 60_000);
 
   it('ends for a connection in use when it comes back', async () => {

@@ -134,7 +134,7 @@ export interface Tuning {
   readonly shrinkPerTick: number;
   /**
    * The most connections retired by age or use in one second, as a share (and at least one).
-   * @default 0.05
+   * @default 0.01
    */
   readonly retirePerSecond: number;
   /**
@@ -348,7 +348,7 @@ export const TUNING: { readonly [K in keyof Tuning]: readonly [byDefault: number
     shrinkWindowTicks: [60, whole(1)],
     shrinkAfterGrowthMs: [60_000, ATLEAST0],
     shrinkPerTick: [0.1, SHARE],
-    retirePerSecond: [0.05, RATE],
+    retirePerSecond: [0.01, RATE],
     healthChecksAtOnce: [4, whole(1)],
     healthCheckShare: [0.25, SHARE],
     minElasticity: [0.25, SHARE],
