@@ -38,7 +38,7 @@ export const listCommand: Command<typeof flags> = {
       textTable([{ title: '' }, { title: '' }, { title: '' }], wrapLast(rows, columns)).slice(1);
     const lines = [
       colors.bold('The full run (fynlo-bench run)'),
-      ...table(FULL_RUN.map(({ name, weight, summary }) => [name, `${weight} %`, summary])),
+      ...table(FULL_RUN.map(({ name, weight, summary }) => [name, `weight ${weight}`, summary])),
       '',
       colors.bold('Targets (fynlo-bench run targets, or by id or name)'),
       ...table(
@@ -46,9 +46,18 @@ export const listCommand: Command<typeof flags> = {
           [id, name, question],
           ['', '', `→ ${target}`],
         ]),
-      ).map((line) => (/^ +→/.test(line) ? colors.dim(line) : line)),
+      ).map(dimTargets(colors.dim)),
     ];
     terminal.out.write(`${lines.join('\n')}\n`);
     return ExitCode.ok;
   },
 };
+
+/** From an arrow to the next id, lines are those of a target. */
+function dimTargets(dim: (text: string) => string): (line: string) => string {
+  let target = false;
+  return (line) => {
+    target = /^ +→/.test(line) || (target && line.startsWith(' '));
+    return target ? dim(line) : line;
+  };
+}

@@ -54,7 +54,7 @@ export const runCommand: Command<typeof runFlags> = {
     'fynlo-bench run                                     the full run, files in reports/latest',
     'fynlo-bench run cache memory --profile quick        two of its scenarios, small',
     'fynlo-bench run targets                             every target: measured, peer, verdict',
-    'fynlo-bench run targets --skip S1,S2                all but `npm start` and `npm test` in fresh clones',
+    'fynlo-bench run targets --skip S1,S2                all but `npm start` and `npm test`',
     'fynlo-bench run targets --resume reports/bench/latest.json   the rows it has not, or that broke',
     'fynlo-bench run P6 P7 -n 10 --format json > a.json  two targets, ten rounds each',
     "fynlo-bench run P6 --threshold 'P6.p99Ms<=5ms'      exit 99 when it is missed",

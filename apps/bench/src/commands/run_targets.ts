@@ -13,6 +13,7 @@ import { markdownReport } from '../report/markdown.ts';
 import { number } from '../report/number.ts';
 import { environmentLines, prettyScenario } from '../report/pretty.ts';
 import { appendStepSummary } from '../report/step_summary.ts';
+import { wrap } from '../report/table.ts';
 import { verdictLines } from '../report/verdict_lines.ts';
 import {
   compareWithBaseline,
@@ -194,7 +195,8 @@ export async function runTargets(
 
   if (pretty) {
     stdout.write(`${verdictLines(result, terminal).join('\n')}\n\n`);
-    stdout.write(`${environmentLines(result).map(colors.dim).join('\n')}\n`);
+    const lines = environmentLines(result).flatMap((line) => wrap(line, terminal.columns));
+    stdout.write(`${lines.map(colors.dim).join('\n')}\n`);
   } else stdout.write(`${renderResult(result, flags.format ?? 'json', terminal)}\n`);
   err.write(`Written: ${file}\n`);
   // A table that an earlier run left incomplete is partial without this one having been interrupted.

@@ -65,6 +65,6 @@ function changeSummary(changes: readonly Change[]): string {
 const WORDS: Readonly<Record<Change['verdict'], string>> = {
   better: 'better',
   worse: 'worse',
-  same: 'no significant difference',
+  same: 'may be chance',
   'too-few-rounds': 'too few rounds to tell',
 };

@@ -3,6 +3,7 @@ import type { Terminal } from '../terminal/terminal.ts';
 import { bencherFormat, githubActionFormat } from './exchange.ts';
 import { markdownReport } from './markdown.ts';
 import { environmentLines, prettyScenario } from './pretty.ts';
+import { wrap } from './table.ts';
 import { verdictLines } from './verdict_lines.ts';
 
 export const FORMATS = ['pretty', 'json', 'ndjson', 'markdown', 'gha', 'bmf'] as const;
@@ -28,7 +29,9 @@ export function renderResult(
       return bencherFormat(result);
     case 'pretty':
       return [
-        ...environmentLines(result).map(terminal.colors.dim),
+        ...environmentLines(result)
+          .flatMap((line) => wrap(line, terminal.columns))
+          .map(terminal.colors.dim),
         '',
         ...result.scenarios.flatMap((scenario) => prettyScenario(scenario, terminal)),
         ...verdictLines(result, terminal),
