@@ -6,7 +6,7 @@ import { InvalidOptionError } from './errors.ts';
 /** What a value has to be, in words and as a test. */
 export type Check = readonly [wanted: string, ok: (value: unknown) => boolean];
 
-export const isNumber = (value: unknown): value is number => typeof value === 'number';
+const isNumber = (value: unknown): value is number => typeof value === 'number';
 export const whole = (from: number): Check => [
   `a whole number >= ${from}`,
   (value) => Number.isInteger(value) && (value as number) >= from,
