@@ -50,8 +50,12 @@ describe('connect() goes through pg-pool’s when that is patched', () => {
 
   test('and behaves alike whether it does or not', async () => {
     const told: string[][] = [];
-    for (const connect of [original, vi.fn(original)]) {
-      prototype.connect = connect as Connect;
+    // No spy: it waits for the promise as well, and V8 follows no promise that two wait for back to its caller.
+    const patched: Connect = function (callback) {
+      return original.call(this, callback);
+    };
+    for (const connect of [original, patched]) {
+      prototype.connect = connect;
       const seen: string[] = [];
       const pool = new Pool({
         connectionString: inject('postgresUrl'),

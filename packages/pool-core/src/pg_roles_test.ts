@@ -455,6 +455,8 @@ test('F30 a primary that is killed: those who wait write on the new one within 5
   await pool.query(`insert into ledger (note) values ('before the crash')`);
   await caughtUp();
   await primary.kill();
+  // Its processes outlive it by a moment, and what is said to one of them is lost with it.
+  await until('the pool has seen it', () => pool.totalCount === 0);
   const waiting = pool.query(`insert into ledger (note) values ('after the crash')`);
   await until('down', () => pool.state === 'down');
   await ask(standby, 'select pg_promote(true, 60)');
