@@ -120,7 +120,7 @@ export class ControlPlane<C> implements Governor<C> {
     this.lifecycle.fill(this.settings.clock.now());
   }
 
-  /** Resolves when so many are open, or when opening them has failed for now. */
+  /** Resolves when so many are open, there is no room for more, or opening them has failed for now. */
   async whenOpen(size: number): Promise<void> {
     if (this.lifecycle.usable < size) await this.#awaited.wait(size);
   }
@@ -172,7 +172,8 @@ export class ControlPlane<C> implements Governor<C> {
     // With others in the queue the mechanism asks for them next: what they demand is not what the utilisation wants.
     if (pool.waiting <= 1) lifecycle.fill(now);
     else if (pool.room === 0) this.ceiling.makeRoom(now);
-    this.#awaited.settle(lifecycle.usable, false);
+    const isAll = pool.room === 0 || lifecycle.wants(now) === undefined;
+    this.#awaited.settle(lifecycle.usable, isAll && pool.connecting === 0);
   }
 
   connectFailed(error: unknown, startedAt: number, now: number): ConnectFailureVerdict {
@@ -208,8 +209,9 @@ export class ControlPlane<C> implements Governor<C> {
     return new ConnectFailedError(name, error);
   }
 
-  mayRetire(_entry: Entry<C>, _reason: 'lifetime' | 'max-uses', now: number): boolean {
-    return this.lifecycle.mayRetire(now);
+  /** A count of uses is exact, as in pg-pool; ages come due together, and are spread. */
+  mayRetire(_entry: Entry<C>, reason: 'lifetime' | 'max-uses', now: number): boolean {
+    return reason === 'max-uses' || this.lifecycle.mayRetire(now);
   }
 
   refuse(now: number): Error | undefined {

@@ -34,7 +34,7 @@ const WHY: Readonly<
     `as ${percent(utilization)} of the connections were leased, and for a minute never as much as the threshold of ${percent(threshold)}`,
   idle: () => 'as connections were idle for longer than the idle timeout',
   warm: () => 'as a caller asked to be warm',
-  resize: () => 'as a caller changed the bounds',
+  resize: (of) => `as a caller changed the bounds (${of('min')} to ${of('max')})`,
   'ceiling-frozen': (of) =>
     `as ${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`,
   'ceiling-cut': (of, { correlation = 0 }) =>
@@ -62,9 +62,9 @@ function probe(of: (name: string) => string, inputs: Inputs): string {
     : `to see whether more connections do more than ${of('ratePerSecond')}/s`;
 }
 
-/** Whether this is about what the pool allows itself, not what it has. */
+/** Whether this is about what the pool may have, not what it has. */
 export function isOfCeiling(reason: ScalingReason): boolean {
-  return reason.startsWith('ceiling') || reason.startsWith('server');
+  return reason.startsWith('ceiling') || reason.startsWith('server') || reason === 'resize';
 }
 
 /** Joins what follows from each other, the oldest first. */

@@ -40,6 +40,10 @@ describe('a decision in words', () => {
       '12 s ago: size 50 -> 45, as 10 % of the connections were leased, and for a minute never as much as the threshold of 30 %',
     ],
     [
+      event('resize', 500, 100, { min: 10, max: 100 }),
+      '12 s ago: ceiling 500 -> 100, as a caller changed the bounds (10 to 100)',
+    ],
+    [
       event('ceiling-frozen', 80, 64, rates),
       '12 s ago: ceiling 80 -> 64, as 79.4 leased connections did 5370/s where 64 had done 6050/s',
     ],

@@ -20,6 +20,9 @@ export interface LifecycleHost {
   grew(reason: ScalingReason): void;
 }
 
+/** Between two looks at connections past their lifetime that cannot be spared and not be replaced, ms. */
+const STUCK_MS = 50;
+
 /** Keeps the wanted size, and replaces what has served its time. */
 export class LifecycleManager<C> {
   readonly #pool: ResourcePool<C>;
@@ -35,7 +38,7 @@ export class LifecycleManager<C> {
   min: number;
   /** The size the scaler or a caller wants for now; getting there may take many connects. */
   target = 0;
-  /** A size that a caller asked for, until it is reached. */
+  /** A size that a caller asked for, until it is reached, there is no room for more, or a connect has failed. */
   asked = 0;
   /** No connect for the wanted size before this (monotonic ms): the last one failed. */
   #notBefore = 0;
@@ -84,12 +87,15 @@ export class LifecycleManager<C> {
   /** Opens connections up to the wanted size, as many as may be opened now; called again as each connect ends. */
   fill(now: number): void {
     if (!this.#running) return;
-    while (this.#pool.room > 0) {
+    const pool = this.#pool;
+    while (pool.room > 0) {
       const reason = this.#wanted;
-      if (reason === undefined || !this.#mayConnect(now)) return;
-      this.#pool.open(1);
+      if (reason === undefined || !this.#mayConnect(now)) break;
+      pool.open(1);
       this.#host.grew(reason);
     }
+    // It is there, or there is no room for more of it: kept, it would have what is closed later opened again for ever.
+    if (pool.connecting === 0 && (pool.room === 0 || this.standing >= this.asked)) this.asked = 0;
   }
 
   /** Sees to it that somebody asks again where the answer is no. */
@@ -108,7 +114,6 @@ export class LifecycleManager<C> {
       this.#substitute = 'ready';
       this.#timer.arm(now, now);
     }
-    if (this.standing >= this.asked) this.asked = 0;
     if (connectionLifetimeMs === Number.POSITIVE_INFINITY) return;
     entry.expiresAt = expiry(now, connectionLifetimeMs, lifetimeJitter, random());
     if (this.#running) this.#timer.arm(entry.expiresAt, now);
@@ -125,12 +130,17 @@ export class LifecycleManager<C> {
     this.#notBefore = now + backoffMinMs + random() * (cap - backoffMinMs);
     this.#failures = Math.min(this.#failures + 1, 20);
     this.asked = 0;
-    if (this.#substitute === 'opening') this.#substitute = 'none';
+    if (this.#substitute !== 'opening') return;
+    this.#substitute = 'none';
+    if (this.#running) this.#timer.arm(this.#notBefore, now);
   }
 
   /** Whether a connection that came back past its age or use may go now. */
   mayRetire(now: number): boolean {
-    return this.#takeTurn(now);
+    const may = this.#takeTurn(now);
+    // It goes on idle, where its age is not looked at again by itself.
+    if (!may) this.#timer.arm(this.#retireAt, now);
+    return may;
   }
 
   /** Closes the coldest idle connections above the floor that were idle before `idleBefore`. @returns how many. */
@@ -178,14 +188,16 @@ export class LifecycleManager<C> {
     return true;
   }
 
-  /** Wakes for the next that will be past its lifetime. Leased ones are asked about when they come back. */
+  /** Wakes for the next that will be past its lifetime. Those that somebody has are asked about when they come back. */
   #schedule(now: number): void {
     let soonest = Number.POSITIVE_INFINITY;
-    for (const { expiresAt, state } of this.#pool.entries()) {
-      if (state !== 'leased' && expiresAt < soonest) soonest = expiresAt;
+    for (const { expiresAt } of this.#pool.idleEntries()) {
+      if (expiresAt < soonest) soonest = expiresAt;
     }
     // A substitute on its way wakes by itself.
     if (soonest === Number.POSITIVE_INFINITY || this.#substitute === 'opening') return;
-    this.#timer.arm(Math.max(soonest, this.#retireAt, now + 1), now);
+    // What is past it already could not go just now: nothing says when it can.
+    const notBefore = soonest <= now ? now + STUCK_MS : soonest;
+    this.#timer.arm(Math.max(notBefore, this.#retireAt), now);
   }
 }

@@ -21,6 +21,9 @@ const SHARED_MS = 1_000;
 /** Of the connect's time: the provider's silence is told before the connect's deadline passes, which would not name it. */
 const SHARE_OF_CONNECT = 0.8;
 
+/** How long somebody who cannot wait for the provider waits for it, ms. */
+const SOON_MS = 500;
+
 const failures = new WeakSet<object>();
 
 /** Whether the error came from the provider: no server has anything to do with it, and it may be over in a moment. */
@@ -69,7 +72,11 @@ export class Credentials {
   async both(): Promise<LoginCredentials> {
     const given = (await this.#ask('', undefined)) as LoginCredentials | undefined;
     if (typeof given?.user === 'string' && typeof given.password === 'string') {
-      checkSsl(given, false);
+      try {
+        checkSsl(given, false);
+      } catch (error) {
+        throw failed(error);
+      }
       this.last = given;
       return given;
     }
@@ -79,6 +86,17 @@ export class Credentials {
         'credentials() has to give { user, password }, both texts',
       ),
     );
+  }
+
+  /** Makes {@link last} what is valid by now, where the provider answers soon: a token of the last login may have expired. */
+  async refresh(): Promise<void> {
+    if (!this.named) return;
+    let timer: { cancel(): void } | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = this.#clock.setTimeout(resolve, SOON_MS);
+    });
+    await Promise.race([this.both().catch(() => undefined), late]);
+    timer?.cancel();
   }
 
   /** Has the client ask here when the server wants its password, which is never where the server is down. */

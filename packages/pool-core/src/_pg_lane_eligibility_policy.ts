@@ -96,6 +96,8 @@ function isDigit(c: number): boolean {
   return c >= 48 && c <= 57;
 }
 
+const NUMBER = /^(?:0[xob][0-9a-f_]+|[0-9_]*\.?[0-9_]*(?:e[0-9_]*)?)$/i;
+
 function isOfNumber(c: number): boolean {
   return beginsWord(c) || isDigit(c) || c === 46;
 }
@@ -256,7 +258,10 @@ export function examine(text: string): Examined {
       } else at = end;
       parts.push('?');
     } else if (isDigit(c)) {
+      const from = at;
       while (isOfNumber(text.charCodeAt(at))) at++;
+      // Servers before 15 read "1into" as two words.
+      if (!NUMBER.test(text.slice(from, at))) return NO;
       parts.push('?');
     } else if (c === SEMICOLON) {
       at++;

@@ -70,6 +70,7 @@ describe('examine() keeps apart', () => {
     'select 1; begin',
     'select 1; /* then */ set role x',
     'select 1 into temp t',
+    'select 1into temp t',
     'select a into b from c',
     'select 1 as insert into temp t',
     'select a merge into t',

@@ -51,6 +51,7 @@ export function judge(
     // The server works on one query after the other: behind the one that ended the session, none was begun. That a pooler has lost its
     // server says nothing of what the server had done by then.
     const notBegun = (lane.fatal && permission.isDirect) || NOT_SENT.test(error.message);
+    if (notBegun && query.aborted !== undefined) return abortedError(query.aborted);
     if (notBegun && queue.again(query)) return undefined;
     return lostError(error, !notBegun);
   }
@@ -61,9 +62,7 @@ export function judge(
     if (lane.cancel !== undefined && (hit === 'yes' || (hit === 'maybe' && !isGivenUp))) {
       lane.cancel.spent = true;
     }
-    if (aborted !== undefined) {
-      return new QueryAbortedError({ maybeExecuted: false, cause: aborted.reason });
-    }
+    if (aborted !== undefined) return abortedError(aborted);
     // Meant for the one before it, which was faster. The server has rolled it back. In doubt that is done once: a query that takes
     // longer than its `statement_timeout` does so again, and is told.
     if (hit !== 'no' && queue.again(query)) return undefined;
@@ -73,10 +72,16 @@ export function judge(
     names?.renew(query.sql, autoName);
     // Once under another name; what fails under that as well is sent without one, and its error is its own.
     query.mayBeNamed = query.retries === 0;
+    if (query.aborted !== undefined) return abortedError(query.aborted);
     if (queue.again(query)) return undefined;
   }
   if (costsConnection(lane.client, error, rules)) lane.retire('session-error', error);
   return error;
+}
+
+/** Its signal has fired, and the statement has certainly not been executed. */
+function abortedError({ reason }: { readonly reason: unknown }): QueryAbortedError {
+  return new QueryAbortedError({ maybeExecuted: false, cause: reason });
 }
 
 /** An error of its own for each query: each caller's stack is put on it. */

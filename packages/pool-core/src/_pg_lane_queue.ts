@@ -46,12 +46,15 @@ export class LaneQueue extends QueryList {
     return true;
   }
 
-  /** Callers whose wait is over. They were queued in the order of their deadlines. */
+  /** Callers whose wait is over. They were queued in the order of their deadlines, but for those in front that are sent again. */
   endWaits(now: number): void {
     const { acquireTimeoutMs, lender } = this.#parts;
-    for (let query = this.head; query !== undefined; query = this.head) {
+    for (const query of this) {
       const waitedMs = now - query.queuedAt;
-      if (waitedMs < acquireTimeoutMs) return;
+      if (waitedMs < acquireTimeoutMs) {
+        if (query.retries > 0) continue;
+        return;
+      }
       this.remove(query);
       lender.resources.meter.acquireTimeouts++;
       query.settle(asCallerSees(this.#parts.timeoutError(waitedMs)));

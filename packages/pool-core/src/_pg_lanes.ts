@@ -247,7 +247,11 @@ export class Lanes implements LaneUser {
       const { text, values } = query;
       query.unwatch?.();
       const reply: QueryCallback = (error, result) => query.settle(error, result);
-      query.scope?.runInAsyncScope(this.#parts.exclusively, undefined, text, values, reply);
+      try {
+        query.scope?.runInAsyncScope(this.#parts.exclusively, undefined, text, values, reply);
+      } catch (error) {
+        query.settle(error as Error);
+      }
     }
     this.#bypassed = false;
   }

@@ -22,6 +22,8 @@ import { ConnectionLostError, ConnectTimeoutError } from './errors.ts';
 export const LOOK_MS = 100;
 /** After a question that was refused (no room, say) the next one waits, ms. */
 const REFUSED_MS = 250;
+/** After a login that was refused: servers count these, and some lock the user out. */
+const LOGIN_REFUSED_MS = 1_000;
 /**
  * How long the server may take to answer a new connection: the first time, so that an outage is suspected within 3.5 s; and
  * the second time, for the verdict over what is lent.
@@ -35,7 +37,7 @@ export interface ServerSilenceParts {
   /** The connections to this server that are lent, or being checked. */
   lent(): readonly pg.Client[];
   /** A client of its own for the same server, not connected: the question must not queue behind what it is about. */
-  newClient(other: pg.Client): pg.Client;
+  newClient(other: pg.Client): pg.Client | Promise<pg.Client>;
   /** Whether the server can be asked by process id. */
   readonly pooler: Pick<PoolerDetector, 'settle'>;
   /** Connections were lost in silence: the idle ones opened before may be as dead. */
@@ -111,7 +113,8 @@ export class ServerSilence {
   #failed(error: unknown, startedAt: number, suspects: readonly pg.Client[]): void {
     if (!(error instanceof ConnectTimeoutError) || this.#stopped) {
       this.#unanswered = 0;
-      this.#excuse(suspects, REFUSED_MS);
+      const { code } = error as { code?: unknown };
+      this.#excuse(suspects, String(code).startsWith('28') ? LOGIN_REFUSED_MS : REFUSED_MS);
       return;
     }
     if (this.#unanswered === 0) this.#doubtAt = startedAt;
@@ -168,7 +171,8 @@ export class ServerSilence {
 
   async #ask(suspects: readonly pg.Client[]): Promise<void> {
     const { clock } = this.#parts;
-    const asker = this.#parts.newClient(suspects[0] as pg.Client);
+    const asker = await this.#parts.newClient(suspects[0] as pg.Client);
+    if (this.#stopped) return;
     this.#asker = asker;
     // Its time is limited here: pg's own limit, where shorter, would be taken for an answer.
     insideOf(asker)._connectionTimeoutMillis = 0;

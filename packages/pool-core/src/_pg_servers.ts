@@ -130,12 +130,17 @@ export class Servers {
   }
 
   /**
-   * A client of its own, not connected, with these options beyond the pool's: for the very server that `other` is connected to,
-   * whatever its name leads to by now, else for one that the pool is connected to.
+   * A client of its own, not connected, with these options beyond the pool's, for a server that the pool is connected to.
    */
-  newClient(more: Readonly<Record<string, unknown>> = {}, other?: pg.Client): pg.Client {
-    const { value: any } = other === undefined ? this.#connected().next() : { value: undefined };
-    return this.#clientFor(other === undefined ? any?.server : recordOf(other)?.server, more);
+  newClient(more: Readonly<Record<string, unknown>> = {}): pg.Client {
+    const { value: any } = this.#connected().next();
+    return this.#clientFor(any?.server, more);
+  }
+
+  /** The same for the very server that `other` is connected to, whatever its name leads to by now. */
+  async clientBeside(other: pg.Client): Promise<pg.Client> {
+    await this.#parts.credentials?.refresh();
+    return this.#clientFor(recordOf(other)?.server, {});
   }
 
   /** How the servers stand, in lines. */
@@ -342,6 +347,7 @@ export class Servers {
     server: Server,
     withLag: boolean,
   ): Promise<Awaited<ReturnType<typeof askRole>> | undefined> {
+    await this.#parts.credentials?.refresh();
     const client = this.#clientFor(server, {});
     const asked = client.connect().then(() => askRole(client, withLag));
     const role = await this.#inTime(asked, () => insideOf(client).connection?.stream?.destroy?.());

@@ -256,7 +256,7 @@ export class DynamicConnectionPoolManager<C>
 
   /**
    * Opens connections until there are `size`, ahead of a load that is known to come. They stay until they have been idle
-   * for too long. Resolves when they are open, or when opening has failed.
+   * for too long. Resolves when they are open, when the server has no room for more, or when opening has failed.
    *
    * @throws InvalidOptionError when `size` is not a whole number; more than `maxConnections` is taken as that.
    */
@@ -266,7 +266,7 @@ export class DynamicConnectionPoolManager<C>
     const control = this.#control;
     const wanted = Math.min(size, control.ceiling.max);
     control.start();
-    control.lifecycle.asked = wanted;
+    control.lifecycle.asked = Math.max(control.lifecycle.asked, wanted);
     control.rebound();
     await control.whenOpen(wanted);
   }

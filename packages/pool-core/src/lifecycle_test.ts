@@ -1,6 +1,6 @@
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import {
   type ConnectionFactory,
   DynamicConnectionPoolManager,
@@ -14,25 +14,26 @@ async function setUp(options: Options = {}, more: Partial<ConnectionFactory<Fake
   const clock = new FakeClock();
   const server = new FakeServer({ clock, latencyMs: 5 });
   let seed = 0;
+  const factory: ConnectionFactory<FakeConnection> = {
+    create: async (signal, lost) => {
+      const connection = await server.connect(signal);
+      connection.onLost(lost);
+      return connection;
+    },
+    destroy: (connection) => connection.close(),
+    isUsable: (connection) => connection.open,
+    ...more,
+  };
   const manager = new DynamicConnectionPoolManager<FakeConnection>({
     clock,
     // Spread evenly, the same every time.
     random: () => (seed = (seed + 0.618_034) % 1),
-    factory: {
-      create: async (signal, lost) => {
-        const connection = await server.connect(signal);
-        connection.onLost(lost);
-        return connection;
-      },
-      destroy: (connection) => connection.close(),
-      isUsable: (connection) => connection.open,
-      ...more,
-    },
+    factory,
     ...options,
   });
   void manager.start();
   await clock.advance(200);
-  return { clock, server, manager };
+  return { clock, server, manager, factory };
 }
 
 /** Leases `count` connections at once and gives them back. */
@@ -206,6 +207,39 @@ describe('the lifetime', () => {
     expect(manager.stats().destroyed).toEqual({ lifetime: 1 });
   });
 
+  it('of one that came back before its turn to retire ends with nobody else about', async () => {
+    const { manager, clock } = await setUp({
+      minConnections: 0,
+      maxConnections: 2,
+      connectionLifetimeMs: 60_000,
+      lifetimeJitter: 0,
+      idleTimeoutMs: Number.POSITIVE_INFINITY,
+    });
+    const asked = [manager.getConnection(), manager.getConnection()];
+    await clock.advance(61_000);
+    for (const lease of await Promise.all(asked)) void lease.release();
+    // One by one, a second apart.
+    expect(manager.stats().destroyed).toEqual({ lifetime: 1 });
+    await clock.advance(3_000);
+    expect(manager.stats().destroyed).toEqual({ lifetime: 2 });
+  });
+
+  it('is no reason to wake all the time while no substitute is to be had', async () => {
+    const { manager, server, clock } = await setUp({
+      minConnections: 20,
+      connectionLifetimeMs: 10_000,
+      lifetimeJitter: 0.5,
+    });
+    server.refuse();
+    const set = vi.spyOn(clock, 'setTimeout');
+    await clock.advance(30_000);
+    expect(manager.stats().size).toBe(20);
+    expect(set.mock.calls.length).toBeLessThan(30 * 60);
+    server.accept();
+    await clock.advance(60_000);
+    expect(manager.stats().destroyed.lifetime).toBeGreaterThanOrEqual(20);
+  });
+
   it('F80: does not feel the wall clock jump', async () => {
     const { server, clock } = await setUp({ minConnections: 2, connectionLifetimeMs: 600_000 });
     clock.jumpWall(7_200_000);
@@ -361,6 +395,45 @@ describe('warm()', () => {
     const warm = manager.warm(5);
     await clock.advance(100);
     await warm;
+    expect(manager.stats().size).toBe(0);
+  });
+
+  it('resolves with what there is when one of its connects fails', async () => {
+    let connects = 0;
+    const run = await setUp({ minConnections: 0 });
+    const { create } = run.factory;
+    run.factory.create = async (signal, lost) => {
+      if (++connects === 2) throw new Error('not this one');
+      return create(signal, lost);
+    };
+    const warm = run.manager.warm(4);
+    await run.clock.advance(500);
+    await warm;
+    expect(run.manager.stats().size).toBe(3);
+  });
+
+  it('resolves when the bounds no longer have room for it, and what is closed later stays closed', async () => {
+    const { manager, clock } = await setUp({ minConnections: 0, maxConnections: 100 });
+    const warm = manager.warm(60);
+    manager.resize({ max: 10 });
+    await clock.advance(500);
+    await warm;
+    expect(manager.stats().size).toBe(10);
+    manager.resize({ max: 100 });
+    expect(manager.evictIdle()).toBe(10);
+    await clock.advance(5_000);
+    expect(manager.stats().size).toBe(0);
+  });
+
+  it('is for the largest of those who ask at once; each hears of his own', async () => {
+    const { manager, clock } = await setUp({ minConnections: 0, maxConnections: 100 });
+    const both = Promise.all([manager.warm(50), manager.warm(20)]);
+    await clock.advance(1_000);
+    await both;
+    expect(manager.stats().size).toBe(50);
+    await manager.warm(50);
+    manager.evictIdle();
+    await clock.advance(5_000);
     expect(manager.stats().size).toBe(0);
   });
 });

@@ -296,6 +296,20 @@ describe('F77 credentials', () => {
     second.release();
   });
 
+  test('of now are used to ask about silent connections, not those of the last login', async () => {
+    let password = 'first';
+    make({ credentials: async () => ({ user: 'app', password }), max: 1, silenceTimeoutMs: 300 });
+    await pool.query('select 1');
+    password = 'second';
+    await admin.query(`alter role app password 'second'`);
+    // Logins that begin together share an answer.
+    await delay(1_100);
+    proxy.set('blackhole', { fresh: false });
+    const lost = await caught(pool.query('select 1'));
+    expect(lost).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST', maybeExecuted: true });
+    proxy.set('pass');
+  });
+
   test('of the wrong form are refused with what is wanted', async () => {
     make({ connectionTimeoutMillis: 0, credentials: (() => 'secret') as never });
     expect((await caught(pool.connect())).message).toContain('{ user, password }');

@@ -88,7 +88,16 @@ describe('pipelining', () => {
     await pool.query('begin; select 1; commit');
     await pool.query({ text: 'select generate_series(1, 3)', rows: 2 } as never);
     await pool.query("select set_config('application_name', 'other', false)");
-    expect(lanes(pool)).toMatchObject({ shared: 1, exclusive: 4, lanes: 1 });
+    const submittable = await new Promise((resolve, reject) => {
+      const query = new (pg as never as { Query: new (text: string) => object }).Query(
+        'select 7 as n',
+      );
+      pool.query(query as never, (error: Error | null, result: pg.QueryResult) =>
+        error ? reject(error) : resolve(result.rows),
+      );
+    });
+    expect(submittable).toEqual([{ n: 7 }]);
+    expect(lanes(pool)).toMatchObject({ shared: 1, exclusive: 5, lanes: 1 });
     const { rows } = await pool.query("select current_setting('application_name') as name");
     expect(rows[0].name).not.toBe('other');
   });

@@ -1,6 +1,7 @@
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { delay } from './_pg_conformance.ts';
 import { readServerCapacity } from './_pg_server_capacity.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
@@ -176,6 +177,17 @@ describe('what the server says of its room', () => {
     }
     await logged('twenty');
     expect(asked()).toBe(before + 1);
+  });
+
+  test('bounds what a caller asks to be warm, who hears of it; what is closed then is not opened again', async () => {
+    await using pool = poolOf('app');
+    await pool.warm(30);
+    const { size } = pool.stats();
+    expect(size).toBeGreaterThan(15);
+    expect(size).toBeLessThan(30);
+    pool.evictIdle();
+    await delay(300);
+    expect(pool.stats().size).toBe(0);
   });
 
   test('is not asked where the ceiling is off', async () => {

@@ -313,7 +313,7 @@ export class Pool
         const server = recordOf(client)?.server;
         return server === undefined ? undefined : keyOf(server);
       },
-      newClient: (other) => this.#servers.newClient({}, other),
+      newClient: (other) => this.#servers.clientBeside(other),
       pooler: this.#pooler,
       lost: (clients) => this.#outdate(clients),
       reached: (tookMs) => this.manager.heardOfServer(tookMs),
@@ -710,7 +710,7 @@ export class Pool
     if (bounds.max !== undefined) this.options.max = bounds.max;
     if (bounds.min !== undefined) this.options.min = bounds.min;
   }
-  /** Opens connections until there are `size`. Resolves when they are open, or when opening has failed. */
+  /** Opens connections until there are `size`. Resolves when they are open, there is no room for more, or opening has failed. */
   warm(size: number): Promise<void> {
     return this.manager.warm(size);
   }

@@ -54,6 +54,7 @@ export const compareCommand: Command<typeof flags> = {
         [a, before],
         [b, after],
       ]);
+      refuseMissingRows([a, before], [b, after]);
       const loads = loadDifferences(before, after);
       if (loads.length > 0) {
         throw new UsageError(
@@ -125,6 +126,19 @@ function refuseBrokenRows(files: readonly (readonly [path: string, ResultFile])[
     ),
   );
   if (broken.length > 0) throw new CliError(broken.join('; '), ExitCode.crash);
+}
+
+/** A row that was not measured again is not one that stayed as it was: an interrupted run would pass as one without a regression. */
+function refuseMissingRows(
+  [path, { scenarios: before }]: readonly [path: string, ResultFile],
+  [otherPath, { scenarios: after }]: readonly [path: string, ResultFile],
+): void {
+  const measured = new Set(after.map(({ id }) => id));
+  const missing = before.flatMap(({ id }) => (measured.has(id) ? [] : [id]));
+  if (missing.length === 0) return;
+  throw new UsageError(
+    `${otherPath} lacks ${missing.join(', ')}, which ${path} has. Measure them as well (run ${missing.join(' ')} --resume ${otherPath})`,
+  );
 }
 
 /** A name that ends in .json is meant as a file, also when it is not there: the error then says so. */

@@ -54,6 +54,22 @@ test('openLoop() charges a stall to every operation it delayed, not only to the 
   expect(result.completed).toBeGreaterThan(60);
 });
 
+test('openLoop() counts no more operations a second than were answered, however many come in', async () => {
+  let free = performance.now();
+  const result = await openLoop({
+    ratePerSecond: 400,
+    random: seededRandom(1),
+    warmupMs: 0,
+    durationMs: 300,
+    // One at a time, 100 a second.
+    operation: () => {
+      free = Math.max(free, performance.now()) + 10;
+      return sleep(free - performance.now());
+    },
+  });
+  expect((result.completed / result.elapsedMs) * 1000).toBeLessThan(110);
+});
+
 test('openLoop() stops when its signal is aborted', async () => {
   const controller = new AbortController();
   setTimeout(() => controller.abort(), 50);

@@ -12,14 +12,17 @@ export async function openLoop(
   const recorder = new LoadRecorder();
   const inFlight = new Set<Promise<void>>();
   const due = arrivals([steady(load.warmupMs + load.durationMs, load.ratePerSecond)], load.random);
-  let lastIntended = 0;
+  let last = 0;
 
   async function operate(i: number, intended: number): Promise<void> {
     const started = performance.now();
     if (intended >= recorder.measuredFrom) recorder.lag.record(started - intended);
     try {
       await load.operation(i);
-      recorder.succeeded(intended, started, performance.now());
+      const now = performance.now();
+      // Where more comes in than is done, the answers come long after the schedule has ended: all of that is time they took.
+      last = Math.max(last, now);
+      recorder.succeeded(intended, started, now);
     } catch (error) {
       recorder.threw(intended, error);
     }
@@ -32,7 +35,7 @@ export async function openLoop(
         recorder.measuredFrom = intendedAt;
         load.onMeasure?.();
       }
-      lastIntended = intendedAt;
+      last = Math.max(last, intendedAt);
       const operation = operate(index, intendedAt).finally(() => inFlight.delete(operation));
       inFlight.add(operation);
     },
@@ -42,5 +45,5 @@ export async function openLoop(
     if (!load.signal?.aborted) throw error;
   });
   await Promise.all(inFlight);
-  return recorder.result(Math.max(1, lastIntended - Math.min(recorder.measuredFrom, lastIntended)));
+  return recorder.result(Math.max(1, last - Math.min(recorder.measuredFrom, last)));
 }

@@ -1,4 +1,5 @@
 import { cpuTicks, stolenTime, waitForQuiet } from '../measure/host.ts';
+import type { Metrics } from '../measure/metric.ts';
 import {
   type ServerCounter,
   type ServerCounts,
@@ -39,6 +40,7 @@ const SETUP_LIMIT_MS = 60_000;
  */
 const PATIENCE_MS = 3000;
 const PATIENCE_OF_ALL_MS = 9000;
+const LOOK_MS = 200;
 
 /** Runs a scenario's rounds and holds its criteria against them. Rejects only when aborted. */
 export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
@@ -61,7 +63,8 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
     for (const [position, { round, subject }] of order.entries()) {
       const waitingFrom = performance.now();
       const noisy = await waitForQuiet(Math.min(PATIENCE_MS, patienceMs), signal);
-      patienceMs -= performance.now() - waitingFrom;
+      // A look takes its time on a quiet host as well.
+      patienceMs -= Math.max(0, performance.now() - waitingFrom - LOOK_MS);
       const record = await oneRound(run, subject, round, position, noisy);
       records.get(subject.name)?.push(record);
       run.onRound?.({
@@ -131,6 +134,7 @@ async function oneRound(
     runRound(run.scenario, subject, context, run.signal),
   );
   const disturbed = noisy ?? stolenTime(from, cpuTicks());
+  refuseUnmeasured(run.scenario, subject.name, outcome.metrics);
   const metrics =
     counts === undefined
       ? outcome.metrics
@@ -147,6 +151,17 @@ async function oneRound(
     ...(outcome.details === undefined ? {} : { details: outcome.details }),
     ...(disturbed === undefined ? {} : { disturbed }),
   };
+}
+
+/** A subject that reports nothing for what a criterion is about has not done well, nor is it merely hard to say. */
+function refuseUnmeasured({ id, criteria }: Scenario, subject: string, metrics: Metrics): void {
+  for (const { metric, subject: ours, peer } of criteria) {
+    if ((ours !== subject && peer !== subject) || metric.startsWith('server')) continue;
+    const value = metrics[metric];
+    if (value === undefined || !Number.isFinite(value)) {
+      throw new RoundFailedError(id, subject, `it reported ${value} as ${metric}`);
+    }
+  }
 }
 
 /** A scenario is disturbed when more than a third of its rounds were. */
