@@ -92,7 +92,7 @@ describe('pipelining', () => {
       const query = new (pg as never as { Query: new (text: string) => object }).Query(
         'select 7 as n',
       );
-      pool.query(query as never, (error: Error | null, result: pg.QueryResult) =>
+      void pool.query(query as never, (error: Error | null, result: pg.QueryResult) =>
         error ? reject(error) : resolve(result.rows),
       );
     });
