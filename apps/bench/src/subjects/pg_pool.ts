@@ -3,6 +3,8 @@ import type { BenchPool, PoolKind } from './bench_pool.ts';
 import { benchPoolOf } from './pg_like.ts';
 import { SplitSampler } from './split_sampler.ts';
 
+function ignore(): void {}
+
 export const pgPool: PoolKind = {
   name: 'pg.Pool',
   settings: 'pg-pool defaults (LIFO, no minimum), max = connections',
@@ -30,6 +32,8 @@ export const pgPool: PoolKind = {
       const client = await pool.connect();
       const got = performance.now();
       sampler.waited(got - asked);
+      // As that does: the loss of a connection meanwhile is the statement's error, and not the end of the process.
+      client.on('error', ignore);
       let failed: Error | undefined;
       try {
         return (await client.query(text, values as unknown[])).rows;
@@ -38,6 +42,7 @@ export const pgPool: PoolKind = {
         throw error;
       } finally {
         sampler.used(performance.now() - got);
+        client.removeListener('error', ignore);
         client.release(failed);
       }
     };
