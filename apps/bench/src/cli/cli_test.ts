@@ -238,6 +238,23 @@ test('fynlo-bench compare of files with nothing in common ends with 2, not as if
   }
 });
 
+test('fynlo-bench compare with a file that lacks a row of the other ends with 2, and says which', async () => {
+  const [p6, p7] = [await resultOf('p6', 1500), await resultOf('p7', 1500, { id: 'P7' })];
+  const [whole, row] = await Promise.all(
+    [p6, p7].map(async (path) => JSON.parse(await readFile(path, 'utf8'))),
+  );
+  const both = join(folder, 'p6-p7.json');
+  await writeFile(
+    both,
+    JSON.stringify({ ...whole, scenarios: [...whole.scenarios, ...row.scenarios] }),
+  );
+  const { code, out, err } = await run(['compare', both, p6]);
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toContain(`${p6} lacks P7`);
+  // More rows than before hide nothing.
+  expect((await run(['compare', p6, both])).code).toBe(0);
+});
+
 test.each([
   ['a threshold that is missed', ['S3', '--threshold', 'S3.bytes<=1'], 'S3.bytes<=1: measured'],
   ['a target whose subject is not built', ['K9'], ''],

@@ -135,7 +135,8 @@ function refuseMissingRows(
 ): void {
   const measured = new Set(after.map(({ id }) => id));
   const missing = before.flatMap(({ id }) => (measured.has(id) ? [] : [id]));
-  if (missing.length === 0) return;
+  // Nothing in common is told in words of its own.
+  if (missing.length === 0 || missing.length === before.length) return;
   throw new UsageError(
     `${otherPath} lacks ${missing.join(', ')}, which ${path} has. Measure them as well (run ${missing.join(' ')} --resume ${otherPath})`,
   );
