@@ -22,7 +22,7 @@ export const knexPool: PoolKind = {
     });
     const sampler = new SplitSampler();
     watch(db.client.pool, sampler);
-    // knex writes placeholders as `?` and turns them into $1, $2 itself.
+    // knex writes parameters as `?` and turns them into $1, $2 itself.
     const raw = (text: string): string => text.replaceAll(/\$\d+/g, '?');
     const query: BenchPool['query'] = async (text, values = []) =>
       (await db.raw(raw(text), values as never[])).rows;

@@ -47,7 +47,7 @@ export const knexPool: FaultSubject = {
       },
     });
     const inside = db.client as KnexClient;
-    // knex writes placeholders as `?` and turns them into $1, $2 itself.
+    // knex writes parameters as `?` and turns them into $1, $2 itself.
     const raw = (text: string): string => text.replaceAll('?', '\\?').replaceAll(/\$\d+/g, '?');
     return {
       query: async (text, values = []) => (await db.raw(raw(text), values as never[])).rows,
