@@ -4,15 +4,20 @@
  * @module
  */
 import { busyShareOf, LOOK_EVERY_MS } from './_busy_share.ts';
-import { areThinking, forThinkers, nextCeiling } from './_ceiling_limit.ts';
-import { type CeilingState, type CeilingTuning, initialCeiling } from './_ceiling_state.ts';
+import { areThinking, forThinkers, nextCeiling, thinking } from './_ceiling_limit.ts';
+import {
+  type CeilingChange,
+  type CeilingState,
+  type CeilingTuning,
+  initialCeiling,
+} from './_ceiling_state.ts';
 import type { Decisions } from './_decisions.ts';
 import type { LifecycleManager } from './_lifecycle_manager.ts';
 import { LoopMonitor } from './_loop_monitor.ts';
 import type { Reading } from './_meter.ts';
 import { ServerCeiling } from './_server_ceiling.ts';
 import type { Settings } from './_settings.ts';
-import type { ServerCapacity } from './contract.ts';
+import type { ScalingReason, ServerCapacity } from './contract.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
 /** Keeps what is known, asks `_ceiling_limit.ts` what follows from each window, and tells the mechanism. */
@@ -25,6 +30,8 @@ export class Ceiling<C> {
   readonly #loop: LoopMonitor;
   readonly #server: ServerCeiling;
   #state: CeilingState;
+  /** Judged, and not applied yet. */
+  #change: CeilingChange | undefined;
   #window: Reading;
   #lookAgainAt = 0;
   /** The most connections, whatever is found out. */
@@ -81,9 +88,7 @@ export class Ceiling<C> {
       this.#tuning,
     );
     this.#state = state;
-    if (change !== undefined) {
-      this.#decisions.record(change.reason, change.from, change.to, change.inputs);
-    }
+    this.#change = change ?? this.#change;
   }
 
   /**
@@ -96,13 +101,8 @@ export class Ceiling<C> {
     this.#lookAgainAt = now + LOOK_EVERY_MS;
     if (!areThinking(this.#busyShare(now, this.#loop.utilization), this.#tuning)) return;
     this.#state = forThinkers(this.#state, { size: this.#lifecycle.usable }, this.#tuning);
+    if (this.#allowed > limit) this.#change = thinking(waiting + 1);
     this.apply();
-    if (this.#pool.limit > limit) {
-      this.#decisions.record('ceiling-probe', limit, this.#pool.limit, {
-        waiting: waiting + 1,
-        thinking: 1,
-      });
-    }
   }
 
   /**
@@ -117,13 +117,13 @@ export class Ceiling<C> {
   }
 
   #learned(capacity: ServerCapacity | undefined): void {
-    const before = Math.min(this.max, this.#server.cap);
+    const most = (): number => Math.min(this.max, this.#server.cap);
+    const before = most();
     this.#server.learn(capacity);
-    const after = Math.min(this.max, this.#server.cap);
-    if (after !== before) {
-      this.#decisions.record('server-capacity', before, after, { ...capacity });
+    if (most() !== before) {
+      this.#decisions.record('server-capacity', before, most(), { ...capacity });
     }
-    this.apply();
+    this.follow();
   }
 
   /** The server refused a connect for want of room. */
@@ -133,19 +133,44 @@ export class Ceiling<C> {
     // Those under way may still be let in; if they are not, each says so itself.
     this.#server.refused(open + connecting, now);
     const { cap } = this.#server;
-    if (cap < limit) {
-      this.#decisions.record('server-limit', limit, cap, { open, connecting, waiting });
-    }
-    this.apply();
+    if (cap < limit) this.#move('server-limit', { open, connecting, waiting });
   }
 
   /** Acquires wait: after its pause, a refusal of the server is put to the test. */
   press(now: number): void {
+    const { limit, waiting } = this.#pool;
     this.#server.press(this.max, now);
+    if (this.#allowed > limit) this.#move('server-limit', { waiting });
   }
 
-  /** Bounds or what is known have changed: tell the mechanism. */
+  /** Tells the mechanism what was judged, and the log why; without a judgement the ceiling moves with the size, a step ahead of it. */
   apply(): void {
+    const { limit, waiting } = this.#pool;
+    const change = this.#change;
+    this.#change = undefined;
+    if (change === undefined) {
+      this.#decisions.stepped(limit, this.#allowed, { open: this.#lifecycle.usable, waiting });
+      this.follow();
+    } else this.#move(change.reason, change.inputs);
+  }
+
+  /** What leaves the ceiling where it is is told if that is the point of it: to hold growth back. */
+  #move(reason: ScalingReason, inputs: Readonly<Record<string, number>>): void {
+    const { limit } = this.#pool;
+    const to = this.#allowed;
+    const holds = /frozen|loop/.test(reason);
+    if (holds || to !== limit) this.#decisions.record(reason, limit, to, inputs);
+    this.follow();
+  }
+
+  /** Why it has changed was told: tell the mechanism. */
+  follow(): void {
+    const limit = this.#allowed;
+    if (limit !== this.#pool.limit) this.#pool.setLimit(limit);
+  }
+
+  /** What all that is known leaves. */
+  get #allowed(): number {
     const { min, asked, standing } = this.#lifecycle;
     const { ceiling, step } = this.#state;
     // A step bounds growth; only a ceiling takes away.
@@ -153,8 +178,7 @@ export class Ceiling<C> {
       ? Math.min(ceiling, Math.max(step, standing))
       : this.max;
     const own = Math.min(this.max, Math.max(adaptive, min, asked));
-    const limit = Math.max(1, Math.min(own, this.#server.cap));
-    if (limit !== this.#pool.limit) this.#pool.setLimit(limit);
+    return Math.max(1, Math.min(own, this.#server.cap));
   }
 
   /** Why the pool may not have more connections than it may, in words; undefined while it may have all. */
@@ -166,9 +190,9 @@ export class Ceiling<C> {
       return this.#server.refuses ? 'the server had no room for more' : this.#server.describe();
     }
     if (loopHeld) return "this process's event loop is saturated";
-    if (phase === 'trial') return 'throughput fell as it grew';
-    if (phase === 'held') return 'the last growth bought little throughput';
-    return 'growth goes in steps, each judged by what it bought';
+    return phase === 'free'
+      ? 'growth goes in steps, each judged by what it bought'
+      : 'the last growth bought little throughput';
   }
 
   /** What the server allows, in words, where it has said so. */

@@ -21,6 +21,7 @@
  * @module
  */
 import {
+  type CeilingChange,
   type CeilingState,
   type CeilingStep,
   type CeilingTuning,
@@ -53,7 +54,9 @@ export function nextCeiling(
   if (window.loopSaturated) return heldByLoop(state, window);
   const base = { ...state, limited: true, opening: false, loopHeld: false };
   if (areThinking(window.busyShare, tuning)) {
-    return { state: forThinkers(base, window, tuning) };
+    const next = forThinkers(base, window, tuning);
+    const higher = base.phase !== 'free' || next.step > base.step;
+    return higher ? { state: next, change: thinking(window.waiting) } : { state: next };
   }
   if (window.size > Math.max(state.ceiling, window.min)) {
     // Connections above a lowered ceiling are still out: what they do now is neither before nor after.
@@ -99,6 +102,11 @@ export function forThinkers(
   return { ...freed(state, window, tuning), anchor: undefined, best: 0 };
 }
 
+/** What is told of it. */
+export function thinking(waiting: number): CeilingChange {
+  return { reason: 'ceiling-probe', inputs: { waiting, thinking: 1 } };
+}
+
 /** Whether this share of working connections says so. */
 export function areThinking(busyShare: number | undefined, tuning: CeilingTuning): boolean {
   return busyShare !== undefined && busyShare < tuning.workingShare;
@@ -131,7 +139,7 @@ function heldByLoop(state: CeilingState, window: CeilingWindow): CeilingStep {
   const next = { ...state, step: size, sum: NOTHING, limited: true, loopHeld: true };
   if (state.loopHeld || waiting === 0 || size >= max) return { state: next };
   const inputs = { waiting, utilization };
-  return { state: next, change: { from: size, to: size, reason: 'event-loop-saturated', inputs } };
+  return { state: next, change: { reason: 'event-loop-saturated', inputs } };
 }
 
 /**
@@ -177,12 +185,7 @@ function holdCollapsed(
   );
   return {
     state: { ...held, holdUntil: window.now + tuning.ceilingHoldMs * tuning.collapseHold },
-    change: {
-      from: window.size,
-      to: restore,
-      reason: 'ceiling-frozen',
-      inputs: comparison(anchor, now),
-    },
+    change: { reason: 'ceiling-frozen', inputs: comparison(anchor, now) },
   };
 }
 

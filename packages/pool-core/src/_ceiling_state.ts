@@ -67,10 +67,8 @@ export interface CeilingTuning extends Tuning {
   readonly scalingThreshold: number;
 }
 
-/** A change of the ceiling, for the event log. */
+/** Why the ceiling is another now, for the event log. A step further as the pool grows needs no reason of its own. */
 export interface CeilingChange {
-  readonly from: number;
-  readonly to: number;
   readonly reason: 'ceiling-frozen' | 'ceiling-cut' | 'ceiling-probe' | 'event-loop-saturated';
   readonly inputs: Readonly<Record<string, number>>;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 import {
+  type CeilingChange,
   type CeilingState,
   type CeilingStep,
   type CeilingTuning,
@@ -28,7 +29,7 @@ export function judgeGrowth(
   if (anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth)) {
     const elasticity = elasticityOf(anchor, evidence);
     if (elasticity >= tuning.minElasticity) {
-      return { state: paid(state, evidence, elasticity, window, tuning) };
+      return paid(state, evidence, elasticity, window, tuning);
     }
     // A pool that had air did not show what its size can do: the first look at it under load is the measure of the next,
     // unless less is done now than was asked for then.
@@ -70,7 +71,7 @@ function freeze(
     state: first
       ? quickHold(next, to, evidence, window, tuning)
       : hold(next, to, evidence, window, tuning),
-    change: { from: window.size, to, reason: 'ceiling-frozen', inputs },
+    change: { reason: 'ceiling-frozen', inputs },
   };
 }
 
@@ -85,16 +86,24 @@ function paid(
   elasticity: number,
   window: CeilingWindow,
   tuning: CeilingTuning,
-): CeilingState {
+): CeilingStep {
   const probing = state.ceiling < Number.POSITIVE_INFINITY;
   const inProportion = elasticity >= tuning.fullElasticity;
   if (!probing || (inProportion && state.stride >= 1)) {
     // Near the knee growth pays in part, and so does a server that is still warming up: on in small steps.
-    return { ...freed(state, window, tuning, inProportion), anchor: evidence };
+    const next = { ...freed(state, window, tuning, inProportion), anchor: evidence };
+    return probing
+      ? { state: next, change: givenBack(state.anchor as Evidence, evidence) }
+      : { state: next };
   }
   const stride = inProportion ? state.stride * 2 : tuning.probeStride;
   const next = { ...state, stride, probeDown: false };
-  return quickHold(next, window.size, evidence, window, tuning);
+  return { state: quickHold(next, window.size, evidence, window, tuning) };
+}
+
+/** What the ceiling was lowered for is over, or was not mended by it. */
+function givenBack(before: Evidence, evidence: Evidence): CeilingChange {
+  return { reason: 'ceiling-probe', inputs: comparison(before, evidence) };
 }
 
 /** Held: is what set the ceiling over, has it become worse, or is it time to try again? */
@@ -105,17 +114,18 @@ export function judgeHeld(
   tuning: CeilingTuning,
 ): CeilingStep {
   const { before } = state;
-  const over =
+  if (
     before !== undefined &&
     evidence.rate > before.rate * tuning.recovered &&
-    evidence.holdMs < before.holdMs / tuning.recovered;
-  if (over) {
+    evidence.holdMs < before.holdMs / tuning.recovered
+  ) {
     // Whatever was in the way is over: back to the size from before it, and on from there with care.
     const fresh = { ...state, best: evidence.rate, holdMs: tuning.ceilingHoldMs };
     const to = Math.max(state.ceiling, state.restore);
     const held = hold(fresh, to, evidence, window, tuning);
     return {
       state: { ...held, holdUntil: window.now + tuning.ceilingHoldMs * tuning.backlogHold },
+      ...(to > state.ceiling ? { change: givenBack(before, evidence) } : {}),
     };
   }
   if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
@@ -142,12 +152,7 @@ function raise(state: CeilingState, evidence: Evidence, window: CeilingWindow): 
       anchor: evidence,
       before: undefined,
     },
-    change: {
-      from: window.size,
-      to,
-      reason: 'ceiling-probe',
-      inputs: { ratePerSecond: evidence.rate },
-    },
+    change: { reason: 'ceiling-probe', inputs: { ratePerSecond: evidence.rate } },
   };
 }
 
@@ -165,12 +170,7 @@ export function judgeTrial(
     const to = Math.max(before.size, window.size);
     return {
       state: hold({ ...state, best: before.rate }, to, before, window, tuning),
-      change: {
-        from: state.ceiling,
-        to,
-        reason: 'ceiling-probe',
-        inputs: comparison(before, evidence),
-      },
+      change: givenBack(before, evidence),
     };
   }
   if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
@@ -223,8 +223,6 @@ function lower(
       trend: NO_TREND,
     },
     change: {
-      from: window.size,
-      to,
       reason,
       inputs: {
         ratePerSecond: evidence.rate,

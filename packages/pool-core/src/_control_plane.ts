@@ -85,7 +85,7 @@ export class ControlPlane<C> implements Governor<C> {
       ticked: (now) => this.#ticked(now),
     });
     this.#health = new HealthMonitor(pool, settings);
-    this.ceiling.apply();
+    this.ceiling.follow();
   }
 
   get state(): PoolState {
@@ -116,7 +116,7 @@ export class ControlPlane<C> implements Governor<C> {
 
   /** Bounds have changed. */
   rebound(): void {
-    this.ceiling.apply();
+    this.ceiling.follow();
     this.lifecycle.fill(this.settings.clock.now());
   }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ScalingEvent, ScalingReason } from './contract.ts';
+import type { ScalingEvent, ScalingReason, ServerCapacity } from './contract.ts';
 
 /** One decision, or several in a row that are one to a reader: a size that goes down by a tenth each second. */
 export interface Told {
@@ -35,18 +35,35 @@ const WHY: Readonly<
   idle: () => 'as connections were idle for longer than the idle timeout',
   warm: () => 'as a caller asked to be warm',
   resize: (of) => `as a caller changed the bounds (${of('min')} to ${of('max')})`,
-  'ceiling-frozen': (of) =>
-    `as ${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`,
+  'ceiling-step': (of) =>
+    `step by step with the size (${of('open')} open, ${of('waiting')} acquires wait)`,
+  'ceiling-frozen': (of) => `as ${compared(of)}`,
   'ceiling-cut': (of, { correlation = 0 }) =>
     `as throughput fell to ${of('ratePerSecond')}/s, from a recent best of ${of('bestRatePerSecond')}/s${correlation < -0.5 ? ', lower with each growth' : ''}`,
   'ceiling-probe': probe,
   'event-loop-saturated': (of) =>
     `though ${of('waiting')} acquires wait: this process's own event loop is saturated, which no connection mends`,
-  'server-limit': (of) => `as the server refused one more with ${of('open')} open: it had no room`,
-  'server-capacity': (of, { roleLimit, databaseLimit }) =>
-    `by the server's own limits: max_connections ${of('maxConnections')}, ${of('reserved')} reserved${roleLimit === undefined ? '' : `, role limit ${roleLimit}`}${databaseLimit === undefined ? '' : `, database limit ${databaseLimit}`}`,
+  'server-limit': (of, { open }) =>
+    open === undefined
+      ? `to see whether the server has room for the ${of('waiting')} waiting by now`
+      : `as the server refused one more with ${open} open: it had no room`,
+  'server-capacity': (_, inputs) => `by the server's own limits: ${limitsOf(inputs)}`,
   outage: (of) => `as the server could not be reached; ${of('waiting')} acquires wait`,
 };
+
+/** What a server says of its room. */
+export function limitsOf(capacity: Partial<ServerCapacity>): string {
+  const { maxConnections, reserved, roleLimit, databaseLimit } = capacity;
+  const words = [`max_connections ${maxConnections}`];
+  if (reserved) words.push(`${reserved} reserved`);
+  if (roleLimit !== undefined) words.push(`role limit ${roleLimit}`);
+  if (databaseLimit !== undefined) words.push(`database limit ${databaseLimit}`);
+  return words.join(', ');
+}
+
+function compared(of: (name: string) => string): string {
+  return `${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`;
+}
 
 /** Why the ceiling was moved without being sure: the inputs tell which of four it was. */
 function probe(of: (name: string) => string, inputs: Inputs): string {
@@ -54,7 +71,7 @@ function probe(of: (name: string) => string, inputs: Inputs): string {
     return `for ${of('waiting')} waiting acquires, as callers hold connections without using them`;
   }
   if (inputs['leasedBefore'] !== undefined) {
-    return `given back: ${of('leased')} leased connections did ${of('ratePerSecond')}/s where ${of('leasedBefore')} had done ${of('ratePerSecondBefore')}/s`;
+    return `given back: ${compared(of)}`;
   }
   const fewer = inputs['bestRatePerSecond'] !== undefined;
   return fewer
@@ -64,7 +81,7 @@ function probe(of: (name: string) => string, inputs: Inputs): string {
 
 /** Whether this is about what the pool may have, not what it has. */
 export function isOfCeiling(reason: ScalingReason): boolean {
-  return reason.startsWith('ceiling') || reason.startsWith('server') || reason === 'resize';
+  return /^(ceiling|server|event|resize)/.test(reason);
 }
 
 /** Joins what follows from each other, the oldest first. */
@@ -87,7 +104,7 @@ export function joined(events: readonly ScalingEvent[]): Told[] {
 /** "12 s ago: ceiling 40 -> 20, as ..." */
 export function sentence(told: Told, now: number): string {
   const { reason, from, to, steps, inputs } = told;
-  const what = isOfCeiling(reason) || reason === 'event-loop-saturated' ? 'ceiling' : 'size';
+  const what = isOfCeiling(reason) ? 'ceiling' : 'size';
   const change = from === to ? `held at ${to}` : `${from} -> ${to}`;
   const inSteps = steps === 1 ? '' : ` in ${steps} steps`;
   const of = (name: string): string => plain(inputs[name] ?? Number.NaN);

@@ -76,6 +76,14 @@ describe('a decision in words', () => {
       '12 s ago: ceiling 16 -> 32, for 40 waiting acquires, as callers hold connections without using them',
     ],
     [
+      event('ceiling-step', 16, 500, { open: 400, waiting: 100 }),
+      '12 s ago: ceiling 16 -> 500, step by step with the size (400 open, 100 acquires wait)',
+    ],
+    [
+      event('server-limit', 30, 36, { waiting: 9 }),
+      '12 s ago: ceiling 30 -> 36, to see whether the server has room for the 9 waiting by now',
+    ],
+    [
       event('event-loop-saturated', 16, 16, { waiting: 40, utilization: 1 }),
       "12 s ago: ceiling held at 16, though 40 acquires wait: this process's own event loop is saturated, which no connection mends",
     ],

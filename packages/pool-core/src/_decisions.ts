@@ -10,14 +10,8 @@ import type { ScalingEvent, ScalingReason } from './contract.ts';
 
 type Inputs = Readonly<Record<string, number>>;
 
-/** Growth that goes on, one connect at a time. */
-interface Run {
-  readonly reason: ScalingReason;
-  readonly from: number;
-  readonly at: number;
-  to: number;
-  readonly inputs: Inputs;
-}
+/** Something that goes on, one connect or one step at a time. */
+type Run = { -readonly [K in keyof ScalingEvent]: ScalingEvent[K] };
 
 /** Remembers the last decisions and tells observers of each. */
 export class Decisions {
@@ -30,6 +24,7 @@ export class Decisions {
   readonly #observers: Observers;
   #ring: ScalingEvent[] = [];
   #run: Run | undefined;
+  #climb: Run | undefined;
 
   constructor(kept: number, clock: Clock, observers: Observers) {
     this.#kept = kept;
@@ -39,6 +34,7 @@ export class Decisions {
 
   record(reason: ScalingReason, from: number, to: number, inputs: Inputs): void {
     this.flush();
+    if (isOfCeiling(reason)) this.settle();
     this.#push({ at: this.#clock.wallNow(), from, to, reason, inputs });
   }
 
@@ -60,20 +56,34 @@ export class Decisions {
   /** Tells a growth that has gone on until now. */
   flush(): void {
     const run = this.#run;
-    if (run === undefined) return;
     this.#run = undefined;
-    this.#push({
-      at: run.at,
-      from: run.from,
-      to: run.to,
-      reason: run.reason,
-      inputs: run.inputs,
-    });
+    if (run !== undefined) this.#push(run);
+  }
+
+  /**
+   * The ceiling moves with the size, and `to` may be `from`. A climb of many steps is one decision, told when it has settled:
+   * it turns, it rests, something else moves the ceiling, or somebody asks.
+   */
+  stepped(from: number, to: number, inputs: Inputs): void {
+    const climb = this.#climb;
+    const onward = climb !== undefined && to !== from && to > from === climb.to > climb.from;
+    if (!onward) this.settle();
+    if (to === from) return;
+    const at = this.#clock.wallNow();
+    this.#climb = { reason: 'ceiling-step', from: onward ? climb.from : from, to, at, inputs };
+  }
+
+  /** Tells a climb that has come to rest. */
+  settle(): void {
+    const climb = this.#climb;
+    this.#climb = undefined;
+    if (climb !== undefined) this.#push(climb);
   }
 
   /** The last decisions, the oldest first. */
   list(): readonly ScalingEvent[] {
     this.flush();
+    this.settle();
     return this.#ring.slice(-this.#kept);
   }
 

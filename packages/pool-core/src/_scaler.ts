@@ -73,11 +73,12 @@ export class Scaler<C> {
     ceiling.judge(now, lateMs, pool.waiting);
     this.#busy = pool.waiting > 0;
     thresholds.look(now);
-    if (pool.waiting > 0) ceiling.press(now);
     ceiling.apply();
+    if (pool.waiting > 0) ceiling.press(now);
     ticked(now);
     // Settled: nothing can happen that does not stir.
-    if (!thresholds.settled) this.stir(now);
+    if (thresholds.settled) decisions.settle();
+    else this.stir(now);
     const due = thresholds.evictOnTime(now);
     if (due !== undefined && this.#running) this.#timer.arm(Math.max(due, now), now);
   }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { limitsOf } from './_decision_words.ts';
 import {
   afterRefusal,
   raised,
@@ -69,13 +70,8 @@ export class ServerCeiling {
   /** What the server allows, in words; undefined while it was not asked or could not tell. */
   describe(): string | undefined {
     if (this.#capacity === undefined || this.#room === undefined) return undefined;
-    const { maxConnections, reserved, roleLimit, databaseLimit } = this.#capacity;
     const { allows, cap } = this.#room;
-    const why = [`max_connections ${maxConnections}`];
-    if (reserved > 0) why.push(`${reserved} reserved`);
-    if (roleLimit !== undefined) why.push(`role limit ${roleLimit}`);
-    if (databaseLimit !== undefined) why.push(`database limit ${databaseLimit}`);
     const left = cap < allows ? `, of which ${allows - cap} are left to others` : '';
-    return `the server allows ${allows} (${why.join(', ')})${left}`;
+    return `the server allows ${allows} (${limitsOf(this.#capacity)})${left}`;
   }
 }

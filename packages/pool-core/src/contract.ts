@@ -56,6 +56,7 @@ export type ScalingReason =
   | 'idle'
   | 'warm'
   | 'resize'
+  | 'ceiling-step'
   | 'ceiling-frozen'
   | 'ceiling-cut'
   | 'ceiling-probe'
@@ -68,7 +69,7 @@ export type ScalingReason =
 export interface ScalingEvent {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Size (or ceiling, for `ceiling-*` and `server-*`) before. */
+  /** Size before, or what the pool allowed itself: for `ceiling-*`, `server-*`, `event-loop-saturated` and `resize`. */
   readonly from: number;
   /** Size (or ceiling) wanted after. */
   readonly to: number;

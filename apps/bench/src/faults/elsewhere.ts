@@ -27,10 +27,22 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
   { id: 'F32', what: 'answers of DNS change', test: `${CORE}/pg_hosts_test.ts` },
   { id: 'F33', what: 'a replica lags behind', test: `${CORE}/pg_roles_test.ts` },
   { id: 'F34', what: 'a switchover under open transactions', test: `${CORE}/pg_roles_test.ts` },
-  { id: 'F44', what: 'a database at 5 % speed for 4 s', test: `${CORE}/simulation_test.ts` },
-  { id: 'F45', what: '10 to 500 connections and back', test: `${CORE}/simulation_test.ts` },
+  {
+    id: 'F44',
+    what: 'a database at 5 % speed for 4 s (on a real server: target P13)',
+    test: `${CORE}/simulation_test.ts`,
+  },
+  {
+    id: 'F45',
+    what: '10 to 500 connections and back (on a real server: target P15)',
+    test: `${CORE}/simulation_test.ts`,
+  },
   { id: 'F46', what: 'a sawtooth load', test: `${CORE}/simulation_test.ts` },
-  { id: 'F47', what: 'the best size of the pool', test: `${CORE}/simulation_test.ts` },
+  {
+    id: 'F47',
+    what: 'the best size of the pool (on a real server: target P14)',
+    test: `${CORE}/simulation_test.ts`,
+  },
   {
     id: 'F50',
     what: 'twice the load that can be served',

@@ -19,8 +19,13 @@ export class Fleet implements AsyncDisposable {
         fork(entry, [], { execArgv: [], stdio: ['ignore', 'ignore', 'inherit', 'ipc'] }),
       ),
     );
-    await fleet.#all(() => ({ kind: 'open', pool, options }), 'opened');
+    await fleet.open(pool, options);
     return fleet;
+  }
+
+  /** A new pool in each, in the place of the one before. */
+  async open(pool: WorkerPool, options: PoolConfig): Promise<void> {
+    await this.#all(() => ({ kind: 'open', pool, options }), 'opened');
   }
 
   /** Answers a second of all together, when so many callers in each ask as fast as they are answered. */

@@ -44,12 +44,15 @@ async function round(kind: WorkerPool, { params, seed }: RoundContext): Promise<
   const most = PROCESSES * params.connections;
   await using server = await startPostgres({ external: false, maxConnections: most + 20 });
   await makeAccounts(server.url);
-  await using fleet = await Fleet.start(PROCESSES, kind, {
+  const options = {
     connectionString: server.url,
     max: params.connections,
     connectionTimeoutMillis: ACQUIRE_TIMEOUT_MS,
-  });
+  };
+  await using fleet = await Fleet.start(PROCESSES, kind, options);
   const capacity = await fleet.capacity(params.callers, params.warmupMs);
+  // Connections that twice the load has opened would stay, and pass for what half of it needs.
+  await fleet.open(kind, options);
 
   const loading = fleet.load(capacity / 2, BEFORE_MS + SLOW_MS + WATCH_MS, seed);
   // The first half second has the arrivals of threads that are only starting.

@@ -28,14 +28,21 @@ export type WorkerReply =
   | { readonly kind: 'loaded'; readonly moments: readonly Moment[] }
   | { readonly kind: 'failed'; readonly message: string };
 
-let pool: Pool;
+let pool: Pool | undefined;
 
 /** pgbench's `-N` transaction in one round trip: an update of a row of its own, a read, an insert. */
 function pay(random: () => number): Promise<unknown> {
-  return pool.query('select bench_pay($1, $2)', [1 + Math.floor(random() * ACCOUNTS), 1]);
+  return opened().query('select bench_pay($1, $2)', [1 + Math.floor(random() * ACCOUNTS), 1]);
 }
 
+function opened(): Pool {
+  if (pool === undefined) throw new Error('no pool was opened');
+  return pool;
+}
+
+/** In the place of the one before, if there was one. */
 async function open(kind: WorkerPool, options: PoolConfig): Promise<WorkerReply> {
+  await pool?.end();
   if (kind === 'fynlo') {
     const { Pool } = await import('@fynlo/pool-core');
     pool = new Pool(options);
@@ -74,7 +81,7 @@ async function load(ratePerSecond: number, forMs: number, seed: number): Promise
   };
   const look = (): void => {
     const moment = now();
-    moment.size = Math.max(moment.size, pool.totalCount);
+    moment.size = Math.max(moment.size, opened().totalCount);
   };
   const looking = setInterval(look, MOMENT_MS / 4);
   await pace(arrivals([steady(forMs, ratePerSecond)], random), () => {

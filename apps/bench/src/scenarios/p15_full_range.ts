@@ -1,5 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ScalingEvent } from '@fynlo/pool-core/contract';
+import pg from 'pg';
+import { withApplicationName } from '../measure/server_counts.ts';
 import type { Scenario } from '../scenario/scenario.ts';
 
 const HOLDERS = 500;
@@ -63,19 +65,13 @@ export const fullRange: Scenario = {
             await lease.connection.query('commit');
           }),
         );
-        const loadOver = performance.now();
-        while (pool.stats().size > MINIMUM && performance.now() - loadOver < WATCH_SHRINK_MS) {
-          await sleep(100);
-        }
-        const shrinkMs = performance.now() - loadOver;
-        const { size } = pool.stats();
+        const back = await wayBack(databaseUrl);
         const events = pool.manager.scalingEvents();
         await pool.end();
         return {
           metrics: {
             totalMs: Number.isNaN(reachedMs) ? HOLD_MS : reachedMs,
-            connectionsAfter: size,
-            shrinkMs,
+            ...back,
             directionChanges: directionChanges(events),
           },
           details: { events: events.length, openedBecause: growthByReason(events) },
@@ -87,7 +83,6 @@ export const fullRange: Scenario = {
       name: 'pg.Pool',
       settings: `pg.Pool 10..500, idleTimeoutMillis ${IDLE_TIMEOUT_MS}`,
       async round({ databaseUrl, params }) {
-        const { default: pg } = await import('pg');
         const pool = new pg.Pool({
           connectionString: databaseUrl,
           min: MINIMUM,
@@ -108,18 +103,40 @@ export const fullRange: Scenario = {
             client.release();
           }),
         );
-        const loadOver = performance.now();
-        while (pool.totalCount > MINIMUM && performance.now() - loadOver < WATCH_SHRINK_MS) {
-          await sleep(100);
-        }
-        const shrinkMs = performance.now() - loadOver;
-        const connectionsAfter = pool.totalCount;
+        const back = await wayBack(databaseUrl);
         await pool.end();
-        return { metrics: { totalMs: reachedMs, connectionsAfter, shrinkMs } };
+        return { metrics: { totalMs: reachedMs, ...back } };
       },
     },
   ],
 };
+
+/** From the end of the load until the server has no more than the minimum, as it counts its backends itself. */
+async function wayBack(
+  databaseUrl: string,
+): Promise<{ connectionsAfter: number; shrinkMs: number }> {
+  const name = new URL(databaseUrl).searchParams.get('application_name');
+  await using client = await connected(withApplicationName(databaseUrl, `${name} watch`));
+  const loadOver = performance.now();
+  for (;;) {
+    const { rows } = await client.query<{ count: number }>(
+      'select count(*)::int from pg_stat_activity where application_name = $1',
+      [name],
+    );
+    const connectionsAfter = rows[0]?.count ?? Number.NaN;
+    const shrinkMs = performance.now() - loadOver;
+    if (connectionsAfter <= MINIMUM || shrinkMs > WATCH_SHRINK_MS) {
+      return { connectionsAfter, shrinkMs };
+    }
+    await sleep(100);
+  }
+}
+
+async function connected(connectionString: string): Promise<pg.Client & AsyncDisposable> {
+  const client = new pg.Client({ connectionString });
+  await client.connect();
+  return Object.assign(client, { [Symbol.asyncDispose]: () => client.end() });
+}
 
 /** Connections by the reason they were opened for: nearly all, that somebody waited. */
 function growthByReason(events: readonly ScalingEvent[]): Record<string, number> {
@@ -131,7 +148,7 @@ function growthByReason(events: readonly ScalingEvent[]): Record<string, number>
 }
 
 function isOfSize({ reason }: ScalingEvent): boolean {
-  return !/^(ceiling|server)-/.test(reason);
+  return !/^(ceiling|server|event)-/.test(reason);
 }
 
 /** Of the size, not of what the pool allows itself. Up to down counts one, and down to up again two: one is the way there and back. */
