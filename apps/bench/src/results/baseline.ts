@@ -20,11 +20,15 @@ export interface Baseline {
   readonly commit?: string;
   readonly machine: string;
   readonly ratios: readonly SampledCriterion[];
-  /** With how many callers, connections and requests a second each scenario was measured. */
+  /** With how many callers, connections and requests a second each scenario was measured, and how warm. */
   readonly loads: Readonly<Record<string, Load>>;
 }
 
-type Load = Pick<Params, 'callers' | 'connections' | 'ratePerSecond'>;
+/**
+ * Its duration is not part of it: a shorter measurement is noisier, but of the same thing. One after a shorter warm-up is of
+ * code that V8 has not compiled.
+ */
+type Load = Pick<Params, 'callers' | 'connections' | 'ratePerSecond' | 'warmupMs'>;
 
 const SCHEMA_VERSION = 1;
 
@@ -41,8 +45,9 @@ function baselineOf(result: ResultFile): Baseline {
   };
 }
 
-function loadOf({ callers, connections, ratePerSecond }: Params): Load {
-  return { callers, connections, ...(ratePerSecond === undefined ? {} : { ratePerSecond }) };
+export function loadOf({ callers, connections, ratePerSecond, warmupMs }: Params): Load {
+  const rate = ratePerSecond === undefined ? {} : { ratePerSecond };
+  return { callers, connections, ...rate, warmupMs };
 }
 
 /** Ratios hold from machine to machine, but not to the last per cent; tails hold least. */

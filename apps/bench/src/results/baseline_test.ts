@@ -8,6 +8,8 @@ import {
   type Baseline,
   committedBaselineFile,
   compareWithBaseline,
+  loadOf,
+  notCompared,
   readBaseline,
   readCommittedBaseline,
   writeBaseline,
@@ -68,7 +70,13 @@ test.each([
 });
 
 test('compareWithBaseline() compares no row that was measured under another load', async () => {
-  expect(compareWithBaseline(await baseline(), result(0.1, 9, { callers: 8 }))).toEqual([]);
+  for (const [part, other] of Object.entries({ callers: 8, connections: 2, warmupMs: 3000 })) {
+    const run = result(0.1, 9, { [part]: other });
+    expect(compareWithBaseline(await baseline(), run), part).toEqual([]);
+    expect(notCompared(await baseline(), run), part).toEqual([
+      expect.stringMatching(new RegExp(`^P6 is not compared .*"${part}":${other}`)),
+    ]);
+  }
   const longer = compareWithBaseline(await baseline(), result(0.1, 9, { durationMs: 4000 }));
   expect(longer).toHaveLength(2);
 });
@@ -100,7 +108,7 @@ test.runIf(existsSync(committedBaselineFile()))(
       expect(scenario?.criteria).toContainEqual(
         expect.objectContaining({ metric, subject, peer: peer ?? 'a peer' }),
       );
-      expect(scenario?.params).toMatchObject(loads[id] ?? { callers: 'a load' });
+      expect(scenario === undefined ? undefined : loadOf(scenario.params)).toEqual(loads[id]);
       // So few rounds on both sides can show a regression at all.
       expect(samples.length).toBeGreaterThanOrEqual(5);
     }
