@@ -60,7 +60,7 @@ test.each([
   [{ ...roomy, role: 20 }, 21, 'problem'],
   [{ ...roomy, database: 0 }, 1, 'problem'],
 ])('limits(%j) for %d connections is %s', (found, wanted, level) => {
-  expect(limits(found, wanted)[1]?.level).toBe(level);
+  expect(limits(found, { who: 'service', wanted })[1]?.level).toBe(level);
 });
 
 test('examinePostgres() of the real server sees no pooler', async () => {

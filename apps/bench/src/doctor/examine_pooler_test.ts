@@ -55,3 +55,15 @@ test('a setting in the URL that PgBouncer refuses is a finding with what to set'
   expect(finding?.what).toContain('refuses the setting statement_timeout');
   expect(finding?.remedy).toContain('ignore_startup_parameters');
 });
+
+test('a pooler that may open more connections than its server allows is a problem', async () => {
+  await using pooler = await startPgBouncer(inject('postgresUrl'), { defaultPoolSize: 20_000 });
+  const findings = await examinePostgres(pooler.url, 10_000);
+  expect(findings).toContainEqual(
+    expect.objectContaining({
+      level: 'problem',
+      what: expect.stringContaining('The pooler may open 10000 connections, max_connections'),
+      remedy: expect.stringContaining('default_pool_size'),
+    }),
+  );
+});

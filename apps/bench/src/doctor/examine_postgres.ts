@@ -1,6 +1,11 @@
 import pg from 'pg';
 import { hostOf } from '../servers/bench_servers.ts';
-import { detectPooler, poolerFindings, readPgBouncer } from './examine_pooler.ts';
+import {
+  detectPooler,
+  type PgBouncerSettings,
+  poolerFindings,
+  readPgBouncer,
+} from './examine_pooler.ts';
 import { advice, type Finding, ok, problem } from './finding.ts';
 
 interface Limits {
@@ -21,10 +26,8 @@ export async function examinePostgres(url: string, wanted: number): Promise<Find
     await client.connect();
     const verdict = await detectPooler(url);
     const settings = verdict.name === 'pgbouncer' ? await readPgBouncer(url) : undefined;
-    // Behind a pooler it is the pooler that opens connections, as many as it is told.
-    const direct = verdict.name === 'none' ? wanted : undefined;
     return [
-      ...limits(await readLimits(client), direct),
+      ...limits(await readLimits(client), openers(verdict.name === 'none', wanted, settings)),
       ...poolerFindings(verdict, wanted, settings),
     ];
   } catch (error) {
@@ -62,8 +65,24 @@ async function readLimits(client: pg.Client): Promise<Limits> {
   return rows[0] as Limits;
 }
 
-/** Pure: what the numbers mean. @param wanted undefined: the service does not connect to the server itself */
-export function limits(found: Limits, wanted: number | undefined): Finding[] {
+/** Who opens connections to the server, and how many. */
+interface Opener {
+  readonly who: 'service' | 'pooler';
+  /** undefined: a pooler that does not tell. */
+  readonly wanted: number | undefined;
+}
+
+/** Behind a pooler it is the pooler that opens connections: as many as it is told, and no more than it has clients. */
+function openers(direct: boolean, wanted: number, settings: PgBouncerSettings | undefined): Opener {
+  if (direct) return { who: 'service', wanted };
+  if (settings === undefined) return { who: 'pooler', wanted: undefined };
+  // 0: without a limit, since 1.24.
+  const most = settings.defaultPoolSize === 0 ? wanted : settings.defaultPoolSize;
+  return { who: 'pooler', wanted: Math.min(wanted, most) };
+}
+
+/** Pure: what the numbers mean. */
+export function limits(found: Limits, { who, wanted }: Opener): Finding[] {
   const { version, max, reserved, role, database, idleInTransaction } = found;
   const bounds = [
     { what: `max_connections ${max} less ${reserved} reserved`, allows: max - reserved },
@@ -76,10 +95,12 @@ export function limits(found: Limits, wanted: number | undefined): Finding[] {
     wanted === undefined
       ? ok(`${tightest.what} allows ${tightest.allows}, which the pooler opens`)
       : wanted <= tightest.allows
-        ? ok(`${tightest.what} allows ${tightest.allows}; the service may open ${wanted}`)
+        ? ok(`${tightest.what} allows ${tightest.allows}; the ${who} may open ${wanted}`)
         : problem(
-            `The service may open ${wanted} connections, ${tightest.what} allows ${tightest.allows}`,
-            `give each instance a smaller max, raise the limit, or put a pooler in between: above it connects fail with 53300`,
+            `The ${who} may open ${wanted} connections, ${tightest.what} allows ${tightest.allows}`,
+            who === 'service'
+              ? 'give each instance a smaller max, raise the limit, or put a pooler in between: above it connects fail with 53300'
+              : 'set default_pool_size below the limit, or raise the limit: above it PgBouncer has its clients wait, and then fails them',
           ),
     ...(idleInTransaction === '0'
       ? [
