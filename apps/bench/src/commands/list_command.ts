@@ -19,7 +19,7 @@ export const listCommand: Command<typeof flags> = {
       throw new UsageError(`list takes no arguments, got "${positionals[0]}"`);
     if (format === 'json') {
       const rows = SCENARIOS.map(
-        ({ id, name, group, question, target, subjects, params, rounds }) => ({
+        ({ id, name, group, question, target, subjects, params, loop, rounds }) => ({
           id,
           name,
           group,
@@ -27,6 +27,7 @@ export const listCommand: Command<typeof flags> = {
           target,
           subjects: subjects.map(({ name: subject, settings }) => ({ name: subject, settings })),
           params,
+          loop,
           rounds,
         }),
       );

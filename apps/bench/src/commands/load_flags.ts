@@ -39,6 +39,10 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
   // One that does not take a duration has its times in itself: it would state a shorter one than it has.
   const part = scenario.takes?.includes('duration') === false ? 1 : scale;
   const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
+  if (rate !== undefined && flags.callers !== undefined)
+    throw new UsageError(
+      `${scenario.id} at ${rate} a second is an open loop, which has no callers: leave out --callers, or say --closed`,
+    );
   return {
     callers: flags.callers ?? own.callers,
     connections: flags.connections ?? own.connections,

@@ -13,6 +13,7 @@ function result(ours: readonly number[], peer: readonly number[], scenarios = 1)
   const scenario = (id: string): ScenarioResult =>
     ({
       id,
+      params: {},
       criteria: [
         { criterion: { metric: 'opsPerSecond', subject: 'ours', peer: 'pg', op: '>=', bound: 1 } },
       ],

@@ -9,21 +9,22 @@ const PARTS: Readonly<Record<keyof Params, string>> = {
   durationMs: 'ms a round',
 };
 
+interface Loads {
+  readonly scenarios: readonly Pick<ScenarioResult, 'id' | 'params'>[];
+}
+
 /**
  * What was put on the rows that two runs have in common, where it was not the same: numbers of another load, or of
  * another duration (caches and controllers settle), are answers to another question. A line a row.
  */
-export function loadDifferences(
-  before: Pick<ResultFile, 'scenarios'>,
-  after: Pick<ResultFile, 'scenarios'>,
-): string[] {
+export function loadDifferences(before: Loads, after: Loads): string[] {
   return after.scenarios.flatMap(({ id, params }) => {
     const old = before.scenarios.find((scenario) => scenario.id === id);
     if (old === undefined) return [];
     const parts = (Object.keys(PARTS) as (keyof Params)[]).filter(
       (part) => old.params[part] !== params[part],
     );
-    const said = ({ params: p }: Pick<ScenarioResult, 'params'>): string =>
+    const said = ({ params: p }: { readonly params: Params }): string =>
       parts.map((part) => `${p[part] ?? 'no'} ${PARTS[part]}`).join(', ');
     return parts.length === 0 ? [] : [`${id}: ${said(old)} before, ${said({ params })} after`];
   });
@@ -34,14 +35,17 @@ export function surroundingDifferences(
   before: Pick<ResultFile, 'environment'>,
   after: Pick<ResultFile, 'environment'>,
 ): string[] {
-  const [old, now] = [facts(before), facts(after)];
+  const [old, now] = [surroundings(before), surroundings(after)];
   return [...new Set([...old.keys(), ...now.keys()])].flatMap((name) => {
     const [a, b] = [old.get(name) ?? 'unknown', now.get(name) ?? 'unknown'];
     return a === b ? [] : [`${name}: ${a} before, ${b} after`];
   });
 }
 
-function facts({ environment: e }: Pick<ResultFile, 'environment'>): Map<string, string> {
+/** What may move numbers, by name. */
+export function surroundings({
+  environment: e,
+}: Pick<ResultFile, 'environment'>): Map<string, string> {
   const servers = Object.entries({ PostgreSQL: e.postgres, Redis: e.redis });
   return new Map([
     ['Node', e.node],

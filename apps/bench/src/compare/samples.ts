@@ -1,5 +1,6 @@
 import type { MetricName } from '../measure/metric.ts';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
+import { isGiven } from '../verdict/verdict.ts';
 
 /** A criterion with what each round gave: a ratio where there is a peer, else the number itself. */
 export interface SampledCriterion {
@@ -24,7 +25,7 @@ export function comparableSamples({
         ...(peer === undefined ? {} : { peer }),
       });
       const samples = samplesOf(scenario, metric, subject, peer);
-      if (seen.has(key) || samples.length === 0) return [];
+      if (seen.has(key) || samples.length === 0 || isGiven(metric, scenario.params)) return [];
       seen.add(key);
       return [
         {

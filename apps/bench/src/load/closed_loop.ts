@@ -22,7 +22,7 @@ export async function closedLoop(load: Load & { readonly callers: number }): Pro
         load.onMeasure?.();
       }
       try {
-        await load.operation(next++);
+        await load.operation(next++, started);
         lastAnswer = performance.now();
         recorder.succeeded(started, started, lastAnswer);
       } catch (error) {

@@ -2,8 +2,8 @@ import { LatencyHistogram } from '@fynlo/orchestrator/measurement';
 
 /** What a load is made of. */
 export interface Load {
-  /** One operation; `i` counts up over the whole round. Its promise settles when the answer is there. */
-  readonly operation: (i: number) => Promise<unknown>;
+  /** One operation; `i` counts up over the whole round, and `from` is when its response time begins. Settles with the answer. */
+  readonly operation: (i: number, from: number) => Promise<unknown>;
   /** Operations started before this are not measured. */
   readonly warmupMs: number;
   readonly durationMs: number;

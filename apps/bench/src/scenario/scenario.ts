@@ -76,10 +76,14 @@ export interface Scenario {
   readonly target: string;
   readonly needs: readonly ServerNeed[];
   readonly params: Params;
+  /** Why its load is a closed or an open loop, of one that can be either (`--rate`, `--closed`). */
+  readonly loop?: string;
   /** What of its load flags may change: what its rounds read. @default all of it */
   readonly takes?: readonly LoadPart[];
-  /** Rounds of each subject, at least 5 for a verdict; a scenario that is exact (a count, a size) may need 1. */
+  /** Rounds of each subject, at least 5 for a verdict; what is shown of fewer says so. */
   readonly rounds: number;
+  /** Rounds in the whole table, where a round is too long for as many. */
+  readonly tableRounds?: number;
   readonly criteria: readonly Criterion[];
   readonly subjects: readonly Subject[];
   /** What a round of a subject takes, where that is not its warm-up and duration, ms as measured: a run says how long it takes. */

@@ -23,7 +23,8 @@ export const monitorCost: Scenario = {
   limitMs: 180_000,
   roundMs: ({ warmupMs, durationMs }, subject) =>
     subject === 'fynlo' ? warmupMs + durationMs : SETTLE_MS + 5000,
-  rounds: 1,
+  rounds: 5,
+  tableRounds: 1,
   criteria: [
     { metric: 'busyCpuPercent', subject: 'fynlo', op: '<=', bound: 1 },
     { metric: 'idleCpuPercent', subject: 'fynlo', op: '<=', bound: 0.3 },

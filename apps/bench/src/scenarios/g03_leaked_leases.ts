@@ -17,7 +17,8 @@ export const leakedLeases: Scenario = {
   params: { callers: 64, connections: LEASES_A_FORM, warmupMs: 0, durationMs: 0 },
   limitMs: 180_000,
   roundMs: () => 25_000,
-  rounds: 2,
+  rounds: 5,
+  tableRounds: 2,
   criteria: [fynloGuardOnPg, fynloGuardOnFynlo].flatMap(({ name }) => [
     { metric: 'reclaimedRatio', subject: name, op: '>=', bound: 0.99 } as const,
     { metric: 'falseAlarms', subject: name, op: '==', bound: 0 } as const,

@@ -18,7 +18,8 @@ export const heapVerdict: Scenario = {
   params: { callers: SERIES_A_CLASS, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 300_000,
   roundMs: () => 27_000,
-  rounds: 1,
+  rounds: 5,
+  tableRounds: 1,
   criteria: [
     { metric: 'falseAlarms', subject: 'fynlo', op: '==', bound: 0 },
     { metric: 'recallInOneHour', subject: 'fynlo', op: '>=', bound: 0.85 },

@@ -16,7 +16,7 @@ export const overload: Scenario = {
   needs: [],
   takes: ['duration', 'warmup'],
   params: { callers: 1, connections: 1, warmupMs: 3000, durationMs: 5000 },
-  rounds: 3,
+  rounds: 5,
   criteria: [{ metric: 'goodputRatio', subject: 'fynlo', op: '>=', bound: 0.95 }],
   subjects: [fynloDoor, underPressureDoor, noDoor].map(subject),
 };

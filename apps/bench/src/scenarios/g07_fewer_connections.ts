@@ -15,6 +15,7 @@ export const fewerConnections: Scenario = {
   question: 'How many connections does a limiter before the pool need for the same throughput?',
   target: '<= 0.25x the connections, >= 0.97x the throughput, <= 0.85x p99',
   needs: ['postgres'],
+  loop: 'closed: the target is what 150 callers get through, and with how many connections',
   params: { callers: 150, connections: 60, warmupMs: 2500, durationMs: 3000 },
   rounds: 5,
   criteria: [

@@ -13,7 +13,7 @@ export const gcEvents: Scenario = {
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   roundMs: () => 6300,
-  rounds: 3,
+  rounds: 5,
   // Two decimals: the two counters do not stop in the same instant.
   criteria: [
     { metric: 'countedRatio', subject: 'fynlo', op: '>=', bound: 0.995 },

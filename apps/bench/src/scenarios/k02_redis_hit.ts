@@ -13,6 +13,7 @@ export const redisHit: Scenario = {
   target: '>= 1.7x ops at <= 0.5x CPU of raw ioredis, >= 2.5x ops of bentocache',
   needs: ['redis'],
   takes: ['callers', 'duration', 'warmup', 'rate'],
+  loop: 'closed: the target is what 64 requests in flight get through',
   params: { callers: 64, connections: 1, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [

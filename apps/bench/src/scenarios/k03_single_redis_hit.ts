@@ -13,6 +13,7 @@ export const singleRedisHit: Scenario = {
   target: '>= 0.9x ops of raw ioredis',
   needs: ['redis'],
   takes: ['callers', 'duration', 'warmup', 'rate'],
+  loop: 'closed: the target is about one request in flight',
   params: { callers: 1, connections: 1, warmupMs: 500, durationMs: 2000 },
   rounds: 5,
   criteria: [{ metric: 'opsPerSecond', subject: 'fynlo', peer: 'ioredis', op: '>=', bound: 0.9 }],

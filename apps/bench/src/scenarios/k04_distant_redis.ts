@@ -14,6 +14,7 @@ export const distantRedis: Scenario = {
   target: 'p50 <= 1.05x of raw ioredis, <= 0.6x of autopipelining',
   needs: ['redis'],
   takes: ['callers', 'duration', 'warmup', 'rate'],
+  loop: 'open: the target is the p50 of 5,000 requests a second, however long they take',
   params: { callers: 64, connections: 1, warmupMs: 1000, durationMs: 3000, ratePerSecond: 5000 },
   rounds: 5,
   criteria: [

@@ -19,7 +19,7 @@ export const stampede: Scenario = {
   takes: [],
   params: { callers: NODES * CALLERS_PER_NODE, connections: 1, warmupMs: 0, durationMs: 0 },
   roundMs: () => 1400,
-  rounds: 3,
+  rounds: 5,
   criteria: [{ metric: 'loads', subject: 'fynlo', op: '==', bound: 1 }],
   subjects: cacheSubjects([fynloCache, serializingBentocache], async (open, { redisUrl, seed }) => {
     const options = { redisUrl, local: true, namespace: freshNamespace(seed) };

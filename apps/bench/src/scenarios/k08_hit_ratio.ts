@@ -35,7 +35,8 @@ export const hitRatio: Scenario = {
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 900_000,
   roundMs: (_, subject) => (subject === 'fynlo' ? 29_000 : 6000),
-  rounds: 1,
+  rounds: 5,
+  tableRounds: 1,
   criteria: [
     { metric: 'hitRatio', subject: 'fynlo', peer: 'S3-FIFO', op: '>=', bound: 1 },
     { metric: 'pointsUnderLru', subject: 'fynlo', op: '<=', bound: 2 },

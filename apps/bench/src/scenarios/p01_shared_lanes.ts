@@ -15,6 +15,7 @@ export const sharedLanes: Scenario = {
   setup: makeItems,
   question: 'How much faster are one-shot queries that share 10 connections?',
   target: '>= 2.0x ops, <= 0.6x client CPU of pg.Pool',
+  loop: 'closed: the target is what 64 callers get through',
   params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 2500 },
   criteria: [
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'pg.Pool', op: '>=', bound: 2 },

@@ -15,6 +15,7 @@ export const lanesAgainstPostgresJs: Scenario = {
   setup: makeItems,
   question: 'How do shared lanes compare with the pipelining of postgres.js?',
   target: '>= 1.6x ops, <= 0.5x CPU of postgres.js',
+  loop: 'closed: the target is what 64 callers get through',
   params: { callers: 64, connections: 10, warmupMs: 1000, durationMs: 2500 },
   criteria: [
     { metric: 'opsPerSecond', subject: 'fynlo lanes', peer: 'postgres.js', op: '>=', bound: 1.6 },

@@ -19,6 +19,7 @@ export const mixedLanes: Scenario = {
   setup: makeItems,
   question: 'What do fast queries see when 2 % of the queries take 50 ms?',
   target: 'p99 of the fast <= 0.2x of pg.Pool at >= 0.95x its rate',
+  loop: 'closed: the target is about 32 callers, and wants a p99 at the rate that they reach; a rate that is given would answer that half by itself',
   params: { callers: 32, connections: 10, warmupMs: 1000, durationMs: 2500 },
   criteria: [
     { metric: 'p99Ms', subject: 'fynlo lanes', peer: 'pg.Pool', op: '<=', bound: 0.2 },
@@ -31,11 +32,10 @@ export const mixedLanes: Scenario = {
     });
     const fast = new LatencyHistogram();
     const measureFrom = performance.now() + context.params.warmupMs;
-    const outcome = await loadPool(pool, context, async (_, random) => {
+    const outcome = await loadPool(pool, context, async (_, random, from) => {
       if (random() < SLOW_SHARE) return pool.query('select pg_sleep(0.05)');
-      const begun = performance.now();
       const rows = await pool.query(SELECT_ITEM, [1 + Math.floor(random() * ITEMS)]);
-      if (begun >= measureFrom) fast.record(performance.now() - begun);
+      if (from >= measureFrom) fast.record(performance.now() - from);
       return rows;
     });
     await pool.end();

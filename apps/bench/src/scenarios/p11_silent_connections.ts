@@ -19,7 +19,7 @@ export const silentConnections: Scenario = {
   needs: ['postgres'],
   takes: ['callers', 'connections', 'duration', 'warmup'],
   params: { callers: 32, connections: 10, warmupMs: 1000, durationMs: WATCH_MS },
-  rounds: 3,
+  rounds: 5,
   criteria: [
     { metric: 'recoveryMs', subject: 'fynlo', op: '<=', bound: 2000 },
     { metric: 'hung', subject: 'fynlo', op: '==', bound: 0 },

@@ -25,7 +25,7 @@ export const serverKilled: Scenario = {
   takes: ['callers', 'connections', 'warmup'],
   params: { callers: CALLERS, connections: 10, warmupMs: 1000, durationMs: 0 },
   roundMs: ({ warmupMs }) => warmupMs + DOWN_MS + WATCH_MS + 2500,
-  rounds: 3,
+  rounds: 5,
   criteria: [
     { metric: 'errors', subject: 'fynlo', op: '<=', bound: CALLERS },
     { metric: 'connectionsOpened', subject: 'fynlo', op: '<=', bound: 30 },

@@ -27,7 +27,7 @@ export const metastability: Scenario = {
   takes: ['callers', 'connections', 'warmup'],
   params: { callers: 6, connections: 150, warmupMs: 1500, durationMs: BEFORE_MS + WATCH_MS },
   roundMs: ({ warmupMs }) => 2 * warmupMs + BEFORE_MS + SLOW_MS + WATCH_MS + 3500,
-  rounds: 2,
+  rounds: 5,
   criteria: [
     { metric: 'recoveryMs', subject: 'fynlo', op: '<=', bound: 10_000 },
     { metric: 'throughputRatio', subject: 'fynlo', op: '>=', bound: 0.9 },

@@ -32,7 +32,7 @@ export const fullRange: Scenario = {
   },
   // Ours goes back a tenth a second, pg.Pool at once.
   roundMs: (_, subject) => HOLD_MS + (subject === 'fynlo' ? 49_000 : 6000),
-  rounds: 3,
+  rounds: 5,
   criteria: [
     { metric: 'totalMs', subject: 'fynlo', op: '<=', bound: 5000 },
     { metric: 'serverConnectionsPeak', subject: 'fynlo', op: '>=', bound: HOLDERS },

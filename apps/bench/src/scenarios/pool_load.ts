@@ -6,7 +6,7 @@ import { putLoad } from './put_load.ts';
 export async function loadPool(
   pool: BenchPool,
   context: RoundContext,
-  operation: (i: number, random: () => number) => Promise<unknown>,
+  operation: (i: number, random: () => number, from: number) => Promise<unknown>,
 ): Promise<RoundOutcome> {
   const { metrics, result } = await putLoad(context, operation);
   const { response, firstError } = result;

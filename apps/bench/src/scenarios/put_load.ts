@@ -9,12 +9,12 @@ import type { RoundContext } from '../scenario/scenario.ts';
 /** Puts the round's load on an operation: an open loop when the parameters state a rate, else a closed one. */
 export async function putLoad(
   { params, seed, signal }: RoundContext,
-  operation: (i: number, random: () => number) => Promise<unknown>,
+  operation: (i: number, random: () => number, from: number) => Promise<unknown>,
 ): Promise<{ metrics: Metrics; result: LoadResult }> {
   const random = seededRandom(seed);
   const cost = new ClientCost();
   const load = {
-    operation: (i: number) => operation(i, random),
+    operation: (i: number, from: number) => operation(i, random, from),
     warmupMs: params.warmupMs,
     durationMs: params.durationMs,
     signal,

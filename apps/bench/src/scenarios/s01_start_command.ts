@@ -12,6 +12,7 @@ export const freshStart: Scenario = {
   takes: [],
   params: { callers: 1, connections: 500, warmupMs: 0, durationMs: 0 },
   limitMs: 900_000,
+  // One: five would take as many fresh clones and more than an hour (-n 5 does).
   rounds: 1,
   criteria: [
     { metric: 'seconds', subject: 'npm start', op: '<=', bound: 300 },

@@ -12,6 +12,7 @@ export const freshTest: Scenario = {
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
   limitMs: 1_200_000,
+  // One: five would take as many fresh clones and more than an hour (-n 5 does).
   rounds: 1,
   criteria: [{ metric: 'seconds', subject: 'npm test', op: '<=', bound: 600 }],
   subjects: [

@@ -16,6 +16,7 @@ export const poolCoreSize: Scenario = {
   needs: [],
   takes: [],
   params: { callers: 1, connections: 1, warmupMs: 0, durationMs: 0 },
+  // The same build has the same size every time.
   rounds: 1,
   criteria: [
     { metric: 'dependencies', subject: '@fynlo/pool-core', op: '==', bound: 0 },

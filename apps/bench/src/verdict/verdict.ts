@@ -1,9 +1,12 @@
 import { METRICS, type MetricName, type Metrics } from '../measure/metric.ts';
-import type { Criterion } from '../scenario/scenario.ts';
+import type { Criterion, Params } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { median, medianInterval } from '../statistics/median.ts';
 
 export type VerdictKind = 'pass' | 'fail' | 'inconclusive' | 'not-built';
+
+/** What a verdict wants; one of fewer says so wherever it is shown. */
+export const ROUNDS_FOR_A_VERDICT = 5;
 
 /** One criterion, held against what was measured. */
 export interface CriterionVerdict {
@@ -21,6 +24,14 @@ export interface CriterionVerdict {
   /** Mann-Whitney, ours against the peer's rounds. */
   readonly pValue?: number;
   readonly samples: number;
+}
+
+/**
+ * Whether a number is what was asked for rather than what came of it: in an open loop, the operations a second. It says at most
+ * that they were kept up with, and nothing of how many there could be.
+ */
+export function isGiven(metric: MetricName, { ratePerSecond }: Params): boolean {
+  return metric === 'opsPerSecond' && ratePerSecond !== undefined;
 }
 
 /** The rounds of one subject, oldest first. */
