@@ -65,6 +65,8 @@ test.each([
   [['run', 'P6', '--baseline', 'none.json'], 'Cannot read none.json: ENOENT'],
   [['run', 'P6', '--resume', 'none.json'], 'Cannot read none.json: ENOENT'],
   [['run', 'P6', '--closed', '--rate', '100'], '--closed and --rate exclude each other'],
+  [['run', 'P6', '-R', '100', '--callers', '8'], 'P6 at 100 a second is an open loop'],
+  [['run', 'K4', '--callers', '8'], 'leave out --callers, or say --closed'],
   [['run', 'P8', '-R', '100'], 'P8 does not take --rate: of the load flags it takes --callers'],
   [['run', 'P10', '--closed'], 'P10 does not take --closed'],
   [['run', 'P6', 'S3', '-d', '1'], 'S3 does not take --duration: of the load flags it takes none'],
@@ -138,7 +140,12 @@ test('fynlo-bench run with a subject that breaks ends with 1, whatever may fail 
 const environment = { node: 'v20', cpu: 'a cpu', cores: 2, memoryGb: 8, load: 0, packages: {} };
 
 /** A result file of one row, in which ours made so many operations a second, round by round, and the peer 1000. */
-async function resultOf(name: string, opsPerSecond: number, more: object = {}): Promise<string> {
+async function resultOf(
+  name: string,
+  opsPerSecond: number,
+  more: object = {},
+  run: object = {},
+): Promise<string> {
   const rounds = (ops: number): object[] =>
     [1, 1.001, 0.999, 1.002, 0.998, 1.003].map((noise, round) => ({
       ...{ round, position: round, metrics: { opsPerSecond: ops * noise } },
@@ -167,7 +174,10 @@ async function resultOf(name: string, opsPerSecond: number, more: object = {}): 
   const path = join(folder, `${name}.json`);
   await writeFile(
     path,
-    JSON.stringify({ kind: 'fynlo-bench', schemaVersion: 1, environment, scenarios: [row] }),
+    JSON.stringify({
+      ...{ kind: 'fynlo-bench', schemaVersion: 1, environment, pending: [], scenarios: [row] },
+      ...run,
+    }),
   );
   return path;
 }
@@ -277,7 +287,7 @@ test('fynlo-bench run ends with 98 where the baseline was better, and with 0 whe
     const value = {
       ...{ kind: 'fynlo-bench-baseline', schemaVersion: 1, startedAt: '', machine: 'a machine' },
       ratios: [{ ...row, samples: Array.from({ length: 6 }, () => budgetShare) }],
-      loads: { S3: { callers: 1, connections: 1 } },
+      loads: { S3: { callers: 1, connections: 1, warmupMs: 0 } },
     };
     await writeFile(path, JSON.stringify(value));
     return path;
@@ -341,32 +351,65 @@ test('fynlo-bench run P6 --format json prints one result, with every round, on s
   expect(JSON.parse(await readFile(join(folder, 'p6', 'latest.json'), 'utf8'))).toEqual(result);
 }, 60_000);
 
-test('fynlo-bench run --resume keeps the rows that are there and runs those that are missing or broke', async () => {
+test('fynlo-bench run --resume keeps the rows that are there and runs those that are missing or broke, and marks what is of another commit', async () => {
   const file = join(folder, 'groups', 'table.json');
   const short = ['-n', '1', '--format', 'json', '--quiet', '--fail-on', 'regression'];
   const rows = (text: string): string[] =>
     (JSON.parse(text) as ResultFile).scenarios.map(({ id }) => id);
+  // K9 is not built: a row that takes no time.
   const first = await run(['run', 'S3', '--out', file, ...short], servers());
   expect([first.code, rows(first.out)]).toEqual([0, ['S3']]);
-  const second = await run(['run', 'P9', '--resume', file, ...short], servers());
-  expect([second.code, rows(second.out)]).toEqual([0, ['P9', 'S3']]);
+  const second = await run(['run', 'K9', '--resume', file, ...short], servers());
+  expect([second.code, rows(second.out)]).toEqual([0, ['K9', 'S3']]);
   expect((JSON.parse(second.out) as ResultFile).earlier?.map((r) => r.rows)).toEqual([['S3']]);
 
-  const written = JSON.parse(await readFile(file, 'utf8')) as { scenarios: object[] };
-  const [p9, s3] = written.scenarios;
+  const written = JSON.parse(await readFile(file, 'utf8')) as {
+    scenarios: object[];
+    earlier: { environment: object }[];
+  };
+  const [k9, s3] = written.scenarios;
   const broken = {
     ...written,
     scenarios: [
-      { ...p9, failure: 'it broke' },
+      { ...k9, failure: 'it broke' },
       { ...s3, tookMs: 1 },
     ],
+    earlier: written.earlier.map((one) => ({
+      ...one,
+      environment: { ...one.environment, commit: '0'.repeat(40) },
+    })),
   };
   await writeFile(file, JSON.stringify(broken));
-  const third = await run(['run', 'P9', 'S3', '--resume', file, ...short], servers());
+  const third = await run(['run', 'K9', 'S3', '--resume', file, ...short], servers());
   expect(third.code).toBe(0);
   const { scenarios } = JSON.parse(third.out) as ResultFile;
   expect(scenarios[0]?.failure).toBeUndefined();
   expect(scenarios[1]?.tookMs).toBe(1);
+  expect(scenarios.map(({ elsewhere }) => elsewhere)).toEqual([
+    undefined,
+    [expect.stringMatching(/^commit 0000000000 /)],
+  ]);
+}, 60_000);
+
+test('fynlo-bench run --resume of a file that was asked otherwise ends with 2 and says what differs and what to do', async () => {
+  const asked = { profile: 'full', seed: '1' };
+  const file = await resultOf('asked', 1500, {}, { asked, command: 'fynlo-bench run P6' });
+  const { code, out, err } = await run(['run', 'P7', '--seed', '2', '--resume', file], servers());
+  expect({ code, out }).toEqual({ code: 2, out: '' });
+  expect(err).toBe(
+    `fynlo-bench: Cannot resume ${file}: --seed 1 there, --seed 2 here. Give the flags it was made with (fynlo-bench run P6), or measure anew without --resume\n`,
+  );
+});
+
+test('fynlo-bench compare of two runs of the same code, each in processes of its own, sees no difference', async () => {
+  const [a, b] = [join(folder, 'pair-a.json'), join(folder, 'pair-b.json')];
+  const once = ['run', 'S3', '--format', 'json', '--quiet', '--fail-on', 'regression', '--out'];
+  const runs = await Promise.all([a, b].map((file) => run([...once, file], servers())));
+  expect(runs.map(({ code }) => code)).toEqual([0, 0]);
+  // A size: the one number here that a second run must find again to the byte, whatever else the machine does.
+  const { code, out } = await run(['compare', a, b]);
+  expect(out).toContain('No significant difference');
+  expect(code).toBe(0);
 }, 60_000);
 
 test('fynlo-bench report of several files is one table, and says what no file has', async () => {

@@ -30,7 +30,7 @@ import {
   type ScenarioResult,
   writeResultFile,
 } from '../results/result_file.ts';
-import { aboutMinutes, expectedMs, type RoundPlan } from '../rounds/round_plan.ts';
+import { aboutMinutes, expectedMs, planRounds, type RoundPlan } from '../rounds/round_plan.ts';
 import { runScenario } from '../rounds/run_scenario.ts';
 import { SCENARIO_IDS, scenarioById } from '../scenario/catalog.ts';
 import type { Scenario } from '../scenario/scenario.ts';
@@ -39,6 +39,7 @@ import { prepareOutputFolder } from '../servers/output_folder.ts';
 import { Progress } from '../terminal/progress.ts';
 import { parseThreshold } from '../verdict/threshold.ts';
 import { chosenSubjects, paramsFor } from './load_flags.ts';
+import { askedOf, refuseOtherwiseAsked } from './resume.ts';
 import type { runFlags } from './run_command.ts';
 import { targetExitCode } from './target_exit_code.ts';
 
@@ -78,9 +79,15 @@ export async function runTargets(
     const only =
       chosen.length === 0 && flags.profile === 'quick' ? judgedSubjects(scenario) : chosen;
     const params = paramsFor(scenario, flags, SCALES[flags.profile ?? 'full']);
-    return { scenario, only, params, ...roundsFor({ scenario, only, params }, flags) };
+    return planRounds(
+      { scenario, only, params },
+      { ...flags, wholeTable: asked.length === SCENARIO_IDS.length },
+    );
   });
+  const askedForAll = askedOf(flags);
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
+  if (kept !== undefined && flags.resume !== undefined)
+    refuseOtherwiseAsked(flags.resume, { kept, asked: askedForAll, plan });
   // After all that may be wrong with the flags: an error is then the only line.
   const baseline = await baselineFor(flags.baseline, (line) => terminal.err.write(`${line}\n`));
   const measured = new Set(
@@ -114,6 +121,7 @@ export async function runTargets(
       partial: pending.length > 0,
       pending,
       seed,
+      asked: askedForAll,
       command: repeatCommand(ids, flags, seed),
       environment,
       scenarios: done,
@@ -232,23 +240,6 @@ function resultFileFor(out = join('reports', 'bench')): string {
 
 function htmlFileFor(resultFile: string): string {
   return resultFile.replace(/\.json$/, '.html');
-}
-
-/**
- * A verdict wants five rounds; a library that no target is about is seen in three of five. The quick profile only looks whether
- * a scenario still runs: three rounds, or as many as twenty seconds have room for.
- */
-function roundsFor(
-  plan: Omit<RoundPlan, 'rounds' | 'besideRounds'>,
-  flags: Flags,
-): Pick<RoundPlan, 'rounds' | 'besideRounds'> {
-  const { rounds } = plan.scenario;
-  if (flags.rounds !== undefined) return { rounds: flags.rounds, besideRounds: flags.rounds };
-  if (flags.profile !== 'quick')
-    return { rounds, besideRounds: Math.max(1, Math.floor(rounds * 0.6)) };
-  const room = Math.floor(20_000 / expectedMs({ ...plan, rounds: 1, besideRounds: 1 }));
-  const few = Math.max(1, Math.min(rounds, 3, room));
-  return { rounds: few, besideRounds: few };
 }
 
 /** Those that a target is about: what the quick profile has time for. */

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { cpus, loadavg, release, totalmem } from 'node:os';
@@ -15,8 +16,10 @@ export interface Environment {
   /** One-minute load average at the start. */
   readonly load: number;
   readonly commit?: string;
-  /** Whether the working tree had changes. */
+  /** Whether files under version control had changes. */
   readonly dirty?: boolean;
+  /** Tells one set of changes from another. */
+  readonly changes?: string;
   readonly packages: Readonly<Record<string, string>>;
   readonly postgres?: ServerEnvironment;
   readonly redis?: ServerEnvironment;
@@ -73,12 +76,30 @@ export function readEnvironment(packages: readonly string[]): Environment {
   };
 }
 
-function gitState(): { commit?: string; dirty?: boolean } {
+/** Files that git does not know are no changes: results lie about, and code that is used is imported by code that it knows. */
+function gitState(): Pick<Environment, 'commit' | 'dirty' | 'changes'> {
   const git = (...args: string[]): string =>
-    execFileSync('git', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).trim();
+    execFileSync('git', args, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+      maxBuffer: 2 ** 28,
+    }).trim();
   try {
-    return { commit: git('rev-parse', 'HEAD'), dirty: git('status', '--porcelain') !== '' };
+    const commit = git('rev-parse', 'HEAD');
+    const changes = git('diff', 'HEAD');
+    if (changes === '') return { commit, dirty: false };
+    return {
+      ...{ commit, dirty: true },
+      changes: createHash('sha256').update(changes).digest('hex').slice(0, 8),
+    };
   } catch {
     return {};
   }
+}
+
+/** `1248651e0a`, or `1248651e0a with changes 5d41402a`. */
+export function commitText({ commit, dirty, changes }: Environment): string | undefined {
+  if (commit === undefined) return undefined;
+  const edited = dirty === true ? ` with changes${changes === undefined ? '' : ` ${changes}`}` : '';
+  return `${commit.slice(0, 10)}${edited}`;
 }

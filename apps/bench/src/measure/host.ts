@@ -38,10 +38,10 @@ const QUIET_BUSY_SHARE = 0.25;
 /** A hypervisor that took more than this during a round makes its times somebody else's. */
 const STOLEN_SHARE = 0.05;
 
-/**
- * Waits until the machine is quiet, at most `patienceMs`. Returns how busy it still was, or undefined when it is quiet.
- * Linux counts in 10 ms ticks, so a look takes 200 ms.
- */
+/** What one look at the machine takes: Linux counts in 10 ms ticks. */
+export const LOOK_MS = 200;
+
+/** Waits until the machine is quiet, at most `patienceMs`. Returns how busy it still was, or undefined when it is quiet. */
 export async function waitForQuiet(
   patienceMs: number,
   signal: AbortSignal,
@@ -49,7 +49,7 @@ export async function waitForQuiet(
   const until = performance.now() + patienceMs;
   for (;;) {
     const from = cpuTicks();
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     signal.throwIfAborted();
     const { busy } = cpuShares(from, cpuTicks());
     if (busy <= QUIET_BUSY_SHARE) return undefined;

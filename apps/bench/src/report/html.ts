@@ -6,6 +6,7 @@ import { environmentLines } from './pretty.ts';
 import {
   conditions,
   criterionText,
+  elsewhereLines,
   MARKS,
   measuredText,
   medianOf,
@@ -30,6 +31,9 @@ export function htmlReport(result: ResultFile): string {
 <h1>fynlo-bench, ${escapeHtml(result.startedAt.slice(0, 10))}</h1>
 <p>${rows.length} ${rows.length === 1 ? 'target' : 'targets'}: ${counts.join(', ')}${partial}</p>
 ${table(columns, rows, (row) => result.scenarios[row])}
+${elsewhereLines(result)
+  .map((line) => `<p class="inconclusive"><b>${escapeHtml(line)}</b></p>`)
+  .join('\n')}
 ${result.scenarios.map(scenarioSection).join('\n')}
 <h2>Environment</h2>
 <p class="dim">${environmentLines(result).map(escapeHtml).join('<br>')}</p>

@@ -3,6 +3,7 @@ import { environmentLines } from './pretty.ts';
 import {
   conditions,
   criterionText,
+  elsewhereLines,
   MARKS,
   measuredText,
   reasonText,
@@ -20,6 +21,7 @@ export function markdownReport(result: ResultFile): string {
     '',
     ...markdownTable(verdicts.columns, verdicts.rows),
     '',
+    ...elsewhereLines(result).flatMap((line) => [line.replace('*', '\\*'), '']),
   ];
   for (const scenario of result.scenarios) {
     const { columns, rows } = subjectTable(scenario);

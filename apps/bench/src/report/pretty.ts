@@ -1,3 +1,4 @@
+import { commitText } from '../measure/environment.ts';
 import type { EarlierRun, ResultFile, ScenarioResult } from '../results/result_file.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import {
@@ -106,11 +107,8 @@ function earlierLines(earlier: readonly EarlierRun[]): string[] {
 }
 
 function machine(e: ResultFile['environment']): string {
-  const commit =
-    e.commit === undefined
-      ? ''
-      : `, commit ${e.commit.slice(0, 10)}${e.dirty ? ' with changes' : ''}`;
-  return `Node ${e.node}, ${e.cpu}, ${e.cores} cores, ${e.memoryGb} GiB, load ${e.load.toFixed(2)}${commit}`;
+  const commit = commitText(e);
+  return `Node ${e.node}, ${e.cpu}, ${e.cores} cores, ${e.memoryGb} GiB, load ${e.load.toFixed(2)}${commit === undefined ? '' : `, commit ${commit}`}`;
 }
 
 function minute({ startedAt }: Pick<EarlierRun, 'startedAt'>): string {

@@ -2,7 +2,9 @@ import pc from 'picocolors';
 import { expect, test } from 'vitest';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
 import { htmlReport } from './html.ts';
+import { markdownReport } from './markdown.ts';
 import { prettyScenario } from './pretty.ts';
+import { subjectTable } from './rows.ts';
 import { visibleLength } from './table.ts';
 import { verdictLines } from './verdict_lines.ts';
 
@@ -122,4 +124,45 @@ test('htmlReport() escapes what it is given, leads from the table to each row, a
   expect(page).toContain('<section id="P6">');
   expect(page).toContain('partial: 1 of 2 not measured');
   expect(page).not.toMatch(/(src|href)="http/);
+});
+
+test('a verdict on fewer than five rounds says so in the row and in the tally, in every rendering', () => {
+  const { criteria } = scenario('P6');
+  const few = result([
+    scenario('P6', { criteria: criteria.map((one) => ({ ...one, samples: 2 })) }),
+    scenario('K1'),
+  ]);
+  const lines = verdictLines(few, { colors, columns: 120 });
+  expect(lines.find((line) => line.includes(' P6 '))).toContain('[1.09, 1.12] 2 rounds');
+  expect(lines.find((line) => line.includes(' K1 '))).not.toContain('rounds');
+  expect(lines.at(-1)).toBe('2 targets: 2 met (1 in fewer than 5 rounds)');
+  for (const page of [markdownReport(few), htmlReport(few)])
+    expect(page.match(/\[1\.09, 1\.12\] 2 rounds/g)).toHaveLength(2);
+});
+
+test('a row of another commit is marked in the table, and what differs is said below, in every rendering', () => {
+  const elsewhere = ['commit b1 (the others: a1)'];
+  const mixed = result([
+    scenario('P6', { elsewhere }),
+    scenario('P7', { elsewhere }),
+    scenario('K1'),
+  ]);
+  const lines = verdictLines(mixed, { colors, columns: 120 });
+  const marked = lines.filter((line) => /^✓ +\w+\*/.test(line));
+  expect(marked.map((line) => line.split(/ +/)[1])).toEqual(['P6*', 'P7*']);
+  expect(lines).toContain('* P6 P7: commit b1 (the others: a1)');
+  expect(markdownReport(mixed)).toContain('\\* P6 P7: commit b1 (the others: a1)');
+  expect(markdownReport(mixed).match(/\| pass\* \|/g)).toHaveLength(2);
+  expect(htmlReport(mixed)).toContain('* P6 P7: commit b1 (the others: a1)');
+});
+
+test('the operations a second of an open loop stand as what was done of what was due', () => {
+  const titles = (params: Partial<ScenarioResult['params']>): string[] => {
+    const one = scenario('P6');
+    const { columns } = subjectTable({ ...one, params: { ...one.params, ...params } });
+    return columns.map(({ title }) => title);
+  };
+  expect(titles({})).toContain('ops/s');
+  expect(titles({ ratePerSecond: 2000 })).not.toContain('ops/s');
+  expect(titles({ ratePerSecond: 2000 })).toContain('done/s of 2,000');
 });

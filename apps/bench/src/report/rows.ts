@@ -3,7 +3,12 @@ import type { ResultFile, ScenarioResult, SubjectResult } from '../results/resul
 import type { Criterion } from '../scenario/scenario.ts';
 import { isSignificant, smallestPValue } from '../statistics/mann_whitney.ts';
 import { median } from '../statistics/median.ts';
-import type { CriterionVerdict, VerdictKind } from '../verdict/verdict.ts';
+import {
+  type CriterionVerdict,
+  isGiven,
+  ROUNDS_FOR_A_VERDICT,
+  type VerdictKind,
+} from '../verdict/verdict.ts';
 import { number, ratio, withUnit } from './number.ts';
 import type { Column } from './table.ts';
 
@@ -81,7 +86,7 @@ export function conditions({ params, subjects, tookMs }: ScenarioResult): string
     ...(callers > 1 && ratePerSecond === undefined ? [`${number(callers)} callers`] : []),
     ...(ratePerSecond === undefined ? [] : [`open loop, ${number(ratePerSecond)}/s`]),
     ...(connections > 1 ? [`${connections} connections`] : []),
-    `${rounds} ${rounds === 1 ? 'round' : 'rounds'}${durationMs === 0 ? '' : ` of ${warmupMs / 1000} + ${durationMs / 1000} s`}`,
+    `${roundsText(rounds)}${durationMs === 0 ? '' : ` of ${warmupMs / 1000} + ${durationMs / 1000} s`}`,
     `took ${number(Math.round(tookMs / 1000))} s`,
   ].join(', ');
 }
@@ -91,7 +96,7 @@ export function settingsLines({ subjects }: ScenarioResult): string[] {
   const most = Math.max(...subjects.map(({ rounds }) => rounds.length));
   return subjects.flatMap(({ name, settings, notBuilt, rounds }) => {
     if (notBuilt !== undefined) return [`${name}: not built: ${notBuilt}`];
-    const fewer = rounds.length < most ? ` (${rounds.length} rounds)` : '';
+    const fewer = rounds.length < most ? ` (${roundsText(rounds.length)})` : '';
     return rounds.length === 0 ? [] : [`${name}: ${settings}${fewer}`];
   });
 }
@@ -100,6 +105,8 @@ export function settingsLines({ subjects }: ScenarioResult): string[] {
 export function subjectTable(scenario: ScenarioResult): { columns: Column[]; rows: string[][] } {
   const metrics = shownMetrics(scenario);
   const title = (metric: MetricName): string => {
+    if (isGiven(metric, scenario.params))
+      return `done/s of ${number(scenario.params.ratePerSecond)}`;
     const { unit } = METRICS[metric];
     return unit === '' || unit === '/s' ? shortName(metric) : `${shortName(metric)} ${unit}`;
   };
@@ -120,7 +127,7 @@ export function criterionText({ criterion }: CriterionVerdict): string {
   return `${subject} ${METRICS[metric].meaning} ${wantedText(criterion)}`;
 }
 
-/** The measured value, `1.07x`, and what is known of its spread, `[1.04, 1.09] ~`. */
+/** The measured value, `1.07x`, and what is known of its spread, `[1.04, 1.09] ~`, or that it has `2 rounds` alone. */
 export function measuredParts(verdict: CriterionVerdict): { value: string; spread: string } {
   const { criterion, measured, low, high, pValue, samples } = verdict;
   if (measured === undefined) return { value: '-', spread: '' };
@@ -132,8 +139,17 @@ export function measuredParts(verdict: CriterionVerdict): { value: string; sprea
     spread: [
       ...(samples > 1 && low !== high ? [`[${number(low)}, ${number(high)}]`] : []),
       ...(chance ? ['~'] : []),
+      ...(isOfFewRounds(verdict) ? [roundsText(samples)] : []),
     ].join(' '),
   };
+}
+
+function isOfFewRounds({ samples }: CriterionVerdict): boolean {
+  return samples > 0 && samples < ROUNDS_FOR_A_VERDICT;
+}
+
+function roundsText(rounds: number): string {
+  return `${rounds} ${rounds === 1 ? 'round' : 'rounds'}`;
 }
 
 /** `1.07x [1.04, 1.09] ~` */
@@ -156,6 +172,20 @@ export function wantedText({ metric, peer, op, bound }: Criterion): string {
   return `${op} ${withUnit(metric, bound, 4)}`;
 }
 
+/** What of a table is of another commit or place than the rest: a line for rows that have the same to say. */
+export function elsewhereLines({ scenarios }: Pick<ResultFile, 'scenarios'>): string[] {
+  const rows = new Map<string, string[]>();
+  for (const { id, elsewhere } of scenarios) {
+    if (elsewhere === undefined) continue;
+    const text = elsewhere.join('; ');
+    rows.set(text, [...(rows.get(text) ?? []), id]);
+  }
+  return [...rows].map(([text, ids]) => `${ELSEWHERE} ${ids.join(' ')}: ${text}`);
+}
+
+/** Stands at a row of {@link elsewhereLines}. */
+export const ELSEWHERE = '*';
+
 /** One row a scenario: target, measured, peer, verdict. Rows that are still to be measured are there as well. */
 export function verdictTable({ scenarios, pending }: Pick<ResultFile, 'scenarios' | 'pending'>): {
   columns: Column[];
@@ -177,7 +207,7 @@ export function verdictTable({ scenarios, pending }: Pick<ResultFile, 'scenarios
         scenario.target,
         measuredCell(scenario),
         [...new Set(scenario.criteria.flatMap(({ criterion }) => criterion.peer ?? []))].join(', '),
-        WORDS[scenario.verdict],
+        `${WORDS[scenario.verdict]}${scenario.elsewhere === undefined ? '' : ELSEWHERE}`,
       ]),
       ...pending.map(({ id, target }) => ['-', id, target, '', '', 'not measured']),
     ],
@@ -200,8 +230,12 @@ function measuredCell({ criteria }: ScenarioResult): string {
 export function tally(result: Pick<ResultFile, 'scenarios' | 'pending'>): [VerdictKind, string][] {
   const kinds: readonly VerdictKind[] = ['pass', 'fail', 'inconclusive', 'not-built'];
   return kinds.flatMap((kind): [VerdictKind, string][] => {
-    const count = result.scenarios.filter(({ verdict }) => verdict === kind).length;
-    return count === 0 ? [] : [[kind, `${count} ${TALLIED[kind]}`]];
+    const rows = result.scenarios.filter(({ verdict }) => verdict === kind);
+    // A row that passed on fewer rounds than a verdict wants is not counted as if it had them.
+    const few = rows.filter(({ criteria }) => criteria.some(isOfFewRounds)).length;
+    const part =
+      kind === 'pass' && few > 0 ? ` (${few} in fewer than ${ROUNDS_FOR_A_VERDICT} rounds)` : '';
+    return rows.length === 0 ? [] : [[kind, `${rows.length} ${TALLIED[kind]}${part}`]];
   });
 }
 

@@ -4,8 +4,17 @@ import type { ScenarioGroup } from '../scenario/scenario.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { CriterionVerdict, VerdictKind } from '../verdict/verdict.ts';
 import { withUnit } from './number.ts';
-import { MARKS, measuredParts, reasonText, shortName, tally, wantedText } from './rows.ts';
-import { type Column, textTable, visibleLength } from './table.ts';
+import {
+  ELSEWHERE,
+  elsewhereLines,
+  MARKS,
+  measuredParts,
+  reasonText,
+  shortName,
+  tally,
+  wantedText,
+} from './rows.ts';
+import { type Column, textTable, visibleLength, wrap } from './table.ts';
 
 type Colors = Terminal['colors'];
 
@@ -59,6 +68,7 @@ export function verdictLines(
       ? []
       : ['', colors.dim(`Not measured: ${result.pending.map(({ id }) => id).join(' ')}`)]),
     ...whyLines(result, paint, colors),
+    ...wrappedNotes(elsewhereLines(result), columns).map((line) => paint('inconclusive', line)),
     '',
     tallyLine(result, paint, colors),
   ];
@@ -80,7 +90,9 @@ function scenarioRows(scenario: ScenarioResult, colors: Colors): string[][] {
           : [colors.bold(value), colors.dim(spread)];
     return [
       paint(kind, MARKS[kind]),
-      i === 0 ? scenario.id : '',
+      i === 0
+        ? `${scenario.id}${scenario.elsewhere === undefined ? '' : paint('inconclusive', ELSEWHERE)}`
+        : '',
       i === 0 ? scenario.name : '',
       `${shortName(criterion.metric)}${several ? ` ${criterion.subject}` : ''}`,
       ...measured,
@@ -108,6 +120,10 @@ function narrowed(rows: string[][], colors: Colors, room: number): string[] {
     if (widest(lines) <= room) break;
   }
   return lines;
+}
+
+function wrappedNotes(notes: readonly string[], columns: number): string[] {
+  return [...(notes.length === 0 ? [] : ['']), ...notes.flatMap((note) => wrap(note, columns))];
 }
 
 /** Rows of one reason stand together: a busy host makes the same remark on all. */

@@ -1,8 +1,10 @@
+import { elsewhere } from './elsewhere.ts';
 import type { EarlierRun, ResultFile, ScenarioResult } from './result_file.ts';
 
 /**
  * One result of several, oldest first: a scenario that more than one measured counts as the last of them found it. What
- * the file says of its run is said of the last one; the others are named beside it with the scenarios that are theirs.
+ * the file says of its run is said of the last one; the others are named beside it with the scenarios that are theirs, and
+ * each scenario of another commit or another machine says so.
  *
  * @param order ids in the order of the table; others come after them
  */
@@ -29,14 +31,20 @@ export function mergeResults(
     ...last,
     partial: pending.size > 0,
     pending: [...pending.values()].sort(inOrder),
-    scenarios: [...owners.values()].map(({ scenario }) => scenario).sort(inOrder),
+    scenarios: [...owners.values()]
+      .map(({ run, scenario: { elsewhere: _, ...scenario } }): ScenarioResult => {
+        const differences = run === last ? [] : elsewhere(run, last);
+        return differences.length === 0 ? scenario : { ...scenario, elsewhere: differences };
+      })
+      .sort(inOrder),
     earlier: results
       .flatMap((result) => [...(result.earlier ?? []), result])
       .filter((run) => run !== last)
       .map((run): EarlierRun => {
-        const { startedAt, finishedAt, seed, command, environment } = run;
+        const { startedAt, finishedAt, seed, asked, command, environment } = run;
         const rows = [...owners].flatMap(([id, owner]) => (owner.run === run ? [id] : []));
-        return { startedAt, finishedAt, seed, command, environment, rows };
+        const flags = asked === undefined ? {} : { asked };
+        return { startedAt, finishedAt, seed, ...flags, command, environment, rows };
       })
       .filter(({ rows }) => rows.length > 0),
   };

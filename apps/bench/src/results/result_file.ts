@@ -41,7 +41,12 @@ export interface ScenarioResult {
   /** A round that failed: the scenario has no verdict to trust, and the run no exit code 0. */
   readonly failure?: string;
   readonly tookMs: number;
+  /** In a file of several runs: how the place it was measured in, or its commit, is another than that of the last run. */
+  readonly elsewhere?: readonly string[];
 }
+
+/** What a run was asked for all its rows, by the name of the flag: rows of one table have it in common. */
+export type Asked = Readonly<Record<string, string>>;
 
 /** What `fynlo-bench run` writes with `--format json`, and what `compare` and `report` read. */
 export interface ResultFile {
@@ -54,6 +59,8 @@ export interface ResultFile {
   /** Rows that were asked for and are not measured. */
   readonly pending: readonly PendingRow[];
   readonly seed: number;
+  /** Absent in files of before. */
+  readonly asked?: Asked;
   /** Repeats this run. */
   readonly command: string;
   readonly environment: Environment;
@@ -66,7 +73,10 @@ export type PendingRow = Pick<ScenarioResult, 'id' | 'name' | 'target'>;
 
 /** A run whose scenarios stand in the file of a later one. */
 export interface EarlierRun
-  extends Pick<ResultFile, 'startedAt' | 'finishedAt' | 'seed' | 'command' | 'environment'> {
+  extends Pick<
+    ResultFile,
+    'startedAt' | 'finishedAt' | 'seed' | 'asked' | 'command' | 'environment'
+  > {
   /** Ids of the scenarios it measured. */
   readonly rows: readonly string[];
 }

@@ -4,6 +4,7 @@ import type { Params, Scenario } from '../scenario/scenario.ts';
 import {
   aboutMinutes,
   expectedMs,
+  planRounds,
   type RoundPlan,
   roundsOf,
   runnableSubjects,
@@ -38,16 +39,40 @@ test('expectedMs() is that of all rounds of all subjects, with what is between t
   expect(long).toBe(2 * short);
 });
 
-test('expectedMs() of the whole table, without the fresh clones, is at most 40 minutes', () => {
-  const table = SCENARIOS.filter(({ id }) => id !== 'S1' && id !== 'S2').map(
-    (scenario): RoundPlan => ({
-      ...{ scenario, params: scenario.params, rounds: scenario.rounds, only: [] },
-      besideRounds: Math.max(1, Math.floor(scenario.rounds * 0.6)),
-    }),
+test('expectedMs() of the whole table, without the fresh clones, is at most 44 minutes', () => {
+  const table = SCENARIOS.filter(({ id }) => id !== 'S1' && id !== 'S2').map((scenario) =>
+    planRounds({ scenario, params: scenario.params, only: [] }, { wholeTable: true }),
   );
   const minutes = table.reduce((sum, row) => sum + expectedMs(row), 0) / 60_000;
-  expect(minutes).toBeLessThanOrEqual(40);
+  expect(minutes).toBeLessThanOrEqual(44);
 });
+
+const longRounds = { ...plan([...both, { name: 'another' }]).scenario, rounds: 5, tableRounds: 2 };
+
+test.each([
+  ['a row by its name', {}, 3000, [5, 3]],
+  ['a row of the whole table', { wholeTable: true }, 3000, [2, 2]],
+  ['a row of the whole table in full', { wholeTable: true, profile: 'full' }, 3000, [5, 3]],
+  ['as many as are asked for', { wholeTable: true, rounds: 7 }, 3000, [7, 7]],
+  ['a row with long rounds', {}, 8000, [5, 1]],
+  ['a quick look', { profile: 'quick' }, 500, [3, 3]],
+  ['a quick look at what takes long', { profile: 'quick' }, 60_000, [1, 1]],
+] as const)(
+  'planRounds() of %s has the rounds that it should have',
+  (_, asked, durationMs, rounds) => {
+    const row = { scenario: longRounds, params: { ...params, durationMs }, only: [] };
+    const { rounds: judged, besideRounds } = planRounds(row, { wholeTable: false, ...asked });
+    expect([judged, Math.min(judged, besideRounds)]).toEqual(rounds);
+  },
+);
+
+test.each(SCENARIOS.map((scenario) => [scenario.id, scenario] as const))(
+  '%s has five rounds when it is run by its name, or is one of the three that say why not',
+  (id, { rounds, subjects }) => {
+    const built = subjects.some(({ notBuilt }) => notBuilt === undefined);
+    if (built && !['S1', 'S2', 'S3'].includes(id)) expect(rounds).toBeGreaterThanOrEqual(5);
+  },
+);
 
 test.each(SCENARIOS.map((scenario) => [scenario.id, scenario] as const))(
   'a round of %s has at least twice its usual time before it is given up',

@@ -1,4 +1,4 @@
-import { cpuTicks, stolenTime, waitForQuiet } from '../measure/host.ts';
+import { cpuTicks, LOOK_MS, stolenTime, waitForQuiet } from '../measure/host.ts';
 import type { Metrics } from '../measure/metric.ts';
 import {
   type ServerCounter,
@@ -7,7 +7,7 @@ import {
 } from '../measure/server_counts.ts';
 import type { RoundRecord, ScenarioResult } from '../results/result_file.ts';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
-import { type CriterionVerdict, judge, worst } from '../verdict/verdict.ts';
+import { type CriterionVerdict, isGiven, judge, worst } from '../verdict/verdict.ts';
 import { roundOrder } from './round_order.ts';
 import { type RoundPlan, roundsOf, runnableSubjects } from './round_plan.ts';
 import { RoundFailedError, runRound } from './round_runner.ts';
@@ -40,7 +40,6 @@ const SETUP_LIMIT_MS = 60_000;
  */
 const PATIENCE_MS = 3000;
 const PATIENCE_OF_ALL_MS = 9000;
-const LOOK_MS = 200;
 
 /** Runs a scenario's rounds and holds its criteria against them. Rejects only when aborted. */
 export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
@@ -86,6 +85,10 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
     const missing = notBuilt.get(criterion.subject) ?? notBuilt.get(criterion.peer ?? '');
     if (missing !== undefined)
       return { criterion, verdict: 'not-built', reason: missing, samples: 0 };
+    if (isGiven(criterion.metric, params)) {
+      const reason = `${params.ratePerSecond} operations a second are given (an open loop): their number is no throughput to be judged`;
+      return { criterion, verdict: 'inconclusive', reason, samples: 0 };
+    }
     return judge(criterion, records, disturbance(records));
   });
   return {
