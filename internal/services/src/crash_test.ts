@@ -3,12 +3,13 @@ import { existsSync, readFileSync } from 'node:fs';
 import { chmod, cp, mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test, vi } from 'vitest';
 import { type Account, isRoot, unprivilegedAccount } from './_account.ts';
 import { BuiltClone, type CloneChild } from './_built_clone.ts';
 import { cacheFolder } from './_cache_folder.ts';
 import { reachableByOthers } from './_paths.ts';
 import { signal } from './_process_tree.ts';
+import { startPgBouncer } from './pgbouncer.ts';
 
 vi.setConfig({ testTimeout: 60_000 });
 
@@ -56,6 +57,12 @@ test('the tests below stand for every kind of account that this one can be', () 
     isRoot ? 'root, in a clone that is closed to others' : 'an ordinary user',
   );
   expect(names.length).toBe(isRoot ? (names.includes('an ordinary user') ? 3 : 2) : 1);
+});
+
+// A clone gets a copy of what is unpacked by then, and not every account of these may unpack it.
+beforeAll(async () => {
+  const pooler = await startPgBouncer(inject('postgresUrl'));
+  await pooler.stop();
 });
 
 describe.each(layouts)('as $name', ({ mode, account }) => {

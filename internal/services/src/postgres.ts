@@ -4,14 +4,13 @@
  *
  * @module
  */
-import { randomBytes } from 'node:crypto';
 import { chmod, chown } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Account, unprivilegedAccount } from './_account.ts';
 import { freePort } from './_free_port.ts';
 import type { Keeper } from './_keeper.ts';
 import { isPortTaken } from './_port_taken.ts';
-import { type PostgresBinaries, preparePostgres } from './_postgres_binaries.ts';
+import { preparePostgres } from './_postgres_binaries.ts';
+import { createCluster } from './_postgres_cluster.ts';
 import { openPostgresFolder, runPostgres } from './_postgres_server.ts';
 import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 
@@ -128,8 +127,7 @@ async function startOnce(options: PostgresOptions, begun: number): Promise<Runni
   const keeper = await openPostgresFolder(account, options.log);
   try {
     const binaries = await preparePostgres(keeper.folder, account, (line) => options.note?.(line));
-    const password = auth === 'trust' ? '' : randomBytes(12).toString('hex');
-    await createCluster(keeper, binaries, account, auth, password);
+    const password = await createCluster(keeper, binaries, account, auth);
     if (options.tls !== undefined) await writeCertificate(keeper, account, options.tls);
     const port = await freePort();
     return await runPostgres({ keeper, binaries, port, password, auth, begun, options });
@@ -151,29 +149,6 @@ async function writeCertificate(
   if (uid === undefined || gid === undefined) return;
   await chown(certificate, uid, gid);
   await chown(key, uid, gid);
-}
-
-async function createCluster(
-  keeper: Keeper,
-  binaries: PostgresBinaries,
-  account: Account,
-  auth: string,
-  password: string,
-): Promise<void> {
-  // initdb refuses an empty password even where none is asked for.
-  const file = keeper.writeFile('password', `${password || 'unused'}\n`);
-  if (account.uid !== undefined && account.gid !== undefined) {
-    await chown(file, account.uid, account.gid);
-  }
-  await keeper.complete({
-    command: [
-      join(binaries.bin, 'initdb'),
-      ...['-D', join(keeper.folder, 'data')],
-      ...['-U', 'postgres', `--pwfile=${file}`, '-A', auth],
-      ...['-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
-    ],
-    env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
-  });
 }
 
 function fromUrl(url: string): RunningPostgres {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { chmod, mkdtemp, readdir, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
@@ -204,6 +204,44 @@ test('several servers run at once, each with its own port, password and folder',
     for (const { url } of servers) expect(await ask(url, 'select 1')).toBe(1);
   } finally {
     await Promise.all(servers.map((server) => server.stop()));
+  }
+});
+
+test('servers that ask for no password start with the same data, and share none afterwards', async () => {
+  const [first, second] = await Promise.all(
+    [1, 2].map(() => startPostgres({ external: false, auth: 'trust' })),
+  );
+  try {
+    if (first === undefined || second === undefined) throw new Error('two were started');
+    await ask(first.url, 'create table mine as select 1 as n');
+    expect(await ask(first.url, 'select n from mine')).toBe(1);
+    await expect(ask(second.url, 'select n from mine')).rejects.toThrow('"mine" does not exist');
+    await using third = await startPostgres({ external: false, auth: 'trust' });
+    await expect(ask(third.url, 'select n from mine')).rejects.toThrow('"mine" does not exist');
+  } finally {
+    await Promise.all([first?.stop(), second?.stop()]);
+  }
+});
+
+test('what was kept for the next server and cannot be unpacked is not taken', async () => {
+  const cache = await mkdtemp(join(tmpdir(), 'kept-'));
+  vi.stubEnv('FYNLO_SERVICES_CACHE', cache);
+  try {
+    await chmod(cache, 0o755);
+    const starts = async (): Promise<void> => {
+      await using server = await startPostgres({ external: false, auth: 'trust' });
+      expect(await ask(server.url, 'select 1')).toBe(1);
+    };
+    await starts();
+    const kept = (await readdir(cache)).filter((name) => name.startsWith('cluster-'));
+    expect(kept).toHaveLength(1);
+    const archive = join(cache, kept[0] as string);
+    await truncate(archive, 100_000);
+    await starts();
+    expect((await stat(archive)).size).toBeGreaterThan(1_000_000);
+  } finally {
+    vi.unstubAllEnvs();
+    await rm(cache, { recursive: true, force: true });
   }
 });
 
