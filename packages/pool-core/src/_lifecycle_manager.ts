@@ -188,11 +188,15 @@ export class LifecycleManager<C> {
     return true;
   }
 
-  /** Wakes for the next that will be past its lifetime. Those that somebody has are asked about when they come back. */
+  /**
+   * Wakes for the next whose time comes, whoever has it then: it may be idle by that time. Past it, those that are lent are asked about
+   * when they come back.
+   */
   #schedule(now: number): void {
     let soonest = Number.POSITIVE_INFINITY;
-    for (const { expiresAt } of this.#pool.idleEntries()) {
-      if (expiresAt < soonest) soonest = expiresAt;
+    for (const { expiresAt, state } of this.#pool.entries()) {
+      const waits = expiresAt > now || state === 'idle' || state === 'probing';
+      if (waits && expiresAt < soonest) soonest = expiresAt;
     }
     // A substitute on its way wakes by itself.
     if (soonest === Number.POSITIVE_INFINITY || this.#substitute === 'opening') return;
