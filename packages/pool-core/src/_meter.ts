@@ -52,14 +52,14 @@ export class Meter {
     return this.releases === 0 ? undefined : this.#holdMs;
   }
 
-  /** A lease began that followed no other on its connection in the same tick. */
+  /** A lease began that followed no other on its connection in the same tick; one of a lane that was without a query has one. */
   leaseBegan(now: number): void {
     this.#leasedMs += this.#leased * (now - this.#leasedSince);
     this.#leasedSince = now;
     this.#leased++;
   }
 
-  /** A lease ended that no other followed in the same tick. */
+  /** A lease ended that no other followed in the same tick; one of a lane is without a query: that is no use of a connection. */
   leaseEnded(now: number): void {
     this.#leasedMs += this.#leased * (now - this.#leasedSince);
     this.#leasedSince = now;

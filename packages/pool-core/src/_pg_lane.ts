@@ -101,8 +101,10 @@ export class Lane implements LaneView {
     this.client = entry.connection as pg.Client;
     this.#generation = entry.generation;
     this.roundTripMs = roundTripMs;
-    this.openedAt = host.resources.clock.now();
+    const { clock, meter } = host.resources;
+    this.openedAt = clock.now();
     this.idleSince = this.openedAt;
+    meter.leaseEnded(this.openedAt);
     const inside = insideOf(this.client) as unknown as PipelinedClient;
     this.#inside = inside;
     this.#wasPipelined = inside.pipeline;
@@ -186,6 +188,7 @@ export class Lane implements LaneView {
     this.workMs += query.workMs;
     const timeoutMs = query.timeoutMs || this.#queryTimeout;
     if (timeoutMs) query.expiresAt = now + Number(timeoutMs);
+    if (this.flight.length === 0) this.#host.resources.meter.leaseBegan(now);
     this.flight.push(query);
     this.served++;
     this.#cork();
@@ -232,7 +235,7 @@ export class Lane implements LaneView {
       return;
     }
     if (query.lane !== this) return;
-    const { clock } = this.#host.resources;
+    const { clock, meter } = this.#host.resources;
     const now = clock.now();
     const wasHead = this.flight.head === query;
     this.flight.remove(query);
@@ -246,7 +249,10 @@ export class Lane implements LaneView {
       this.heldUp = false;
       if (!query.charged) this.#learned(query, ownMs);
     }
-    if (this.flight.length === 0) this.idleSince = now;
+    if (this.flight.length === 0) {
+      this.idleSince = now;
+      meter.leaseEnded(now);
+    }
     this.#host.answered(this, query, error, result);
   }
 
@@ -298,6 +304,8 @@ export class Lane implements LaneView {
   /** Gives the connection back. Nothing is under way on it. */
   close(lender: Lender): void {
     const inside = this.#inside;
+    const { clock, meter } = this.#host.resources;
+    meter.leaseBegan(clock.now());
     inside.pipeline = this.#wasPipelined;
     inside.connectionParameters.query_timeout = this.#queryTimeout;
     if (this.#lease.released) return;

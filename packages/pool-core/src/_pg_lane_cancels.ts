@@ -79,24 +79,19 @@ export class LaneCancels {
       const repeats = asked && !isRepeated;
       setTimeout(
         () => {
-          cancel.expired = true;
-          if (query.lane === lane) this.#hadNoEffect(lane, query, repeats);
+          if (query.lane !== lane) cancel.expired = true;
+          // It may have come a moment before its query was begun.
+          else if (repeats) this.cancel(lane, query, true);
+          else {
+            // A server that does not answer even now answers nobody.
+            query.settle(unconfirmed(query));
+            lane.cut();
+          }
         },
         repeats ? EFFECT_MS : CANCEL_MS,
       ).unref();
       this.#over(lane);
     });
-  }
-
-  /** It may have come a moment before its query was begun. */
-  #hadNoEffect(lane: Lane, query: LaneQuery, repeats: boolean): void {
-    if (repeats) {
-      this.cancel(lane, query, true);
-      return;
-    }
-    // A server that does not answer even now answers nobody.
-    query.settle(unconfirmed(query));
-    lane.cut();
   }
 }
 

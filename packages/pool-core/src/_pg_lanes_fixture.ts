@@ -2,6 +2,7 @@
  * A pool with lanes, and a proxy in front of its server.
  */
 import type { LaneStats } from './_lane_stats.ts';
+import { until } from './_pg_conformance.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
@@ -19,6 +20,12 @@ export interface ProxiedLanes<P> extends AsyncDisposable {
   /** Reaches the server past the proxy. */
   readonly aside: Pool;
   lanes(): LaneStats;
+}
+
+/** Connections that are in use by now, as the thresholds count them. */
+function busy({ manager }: Pool): number {
+  const { meter } = manager.pool;
+  return meter.read(1).leasedMs - meter.read(0).leasedMs;
 }
 
 /** For as long as a test runs. */
@@ -46,6 +53,7 @@ export async function proxiedLanes<P extends AnyProxy>(
       proxy.set('pass');
       proxy.cutAll('reset');
       if (!pool.ending) await pool.end({ graceMs: 500 });
+      await until('no lane counts as busy', () => busy(pool) === 0);
       await aside.end();
       await proxy.close();
     },

@@ -286,11 +286,11 @@ describe('a 57014 in a lane', () => {
     await pool.query('select 1');
     proxy.set('blackhole', { existing: true, fresh: false });
     const { setTimeout: real } = globalThis;
-    // Seconds take a twentieth.
+    // Seconds take an eighth.
     const sooner = vi
       .spyOn(globalThis, 'setTimeout')
       .mockImplementation(((then: () => void, ms: number) =>
-        real(then, ms >= 1_000 ? ms / 20 : ms)) as typeof setTimeout);
+        real(then, ms >= 1_000 ? ms / 8 : ms)) as typeof setTimeout);
     const abort = new AbortController();
     const given = caught(pool.query({ text: 'select 1', signal: abort.signal }));
     const behind = caught(pool.query('select 2'));

@@ -99,7 +99,7 @@ describe('the stack of an error names who asked', () => {
   }
 
   test('for a place in time', async () => {
-    await using setting = await proxied({ max: 1, connectionTimeoutMillis: 50 });
+    await using setting = await proxied({ max: 1, connectionTimeoutMillis: 400 });
     const client = await setting.pool.connect();
     const error = await caught(asker(setting.pool, { text: 'select 1' }));
     expect(error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT' });
@@ -191,6 +191,21 @@ describe('lanes count as connections', () => {
     (await waiting).release();
     expect(pool.stats().created).toBe(3);
     held.release();
+  });
+
+  test('as busy only while they have a query: where they do next to nothing, the thresholds open no others', async () => {
+    await using setting = await proxied({
+      max: 10,
+      pipelining: { ...ONE_LANE, lingerMs: 60_000 },
+      tuning: { tickMs: 200 },
+    });
+    const { pool } = setting;
+    for (let i = 0; i < 8; i++) {
+      await pool.query('select 1');
+      await delay(150);
+    }
+    expect(pool.stats()).toMatchObject({ leased: 1, created: 1 });
+    expect(pool.scalingEvents().map(({ reason }) => reason)).not.toContain('utilization-high');
   });
 
   test('in events, once for all of its queries', async () => {
