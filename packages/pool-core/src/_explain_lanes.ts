@@ -3,20 +3,20 @@ import type { LaneReason } from './_lane_policy.ts';
 import type { LaneStats } from './_lane_stats.ts';
 
 const WHY: Readonly<Record<LaneReason, string>> = {
-  first: 'as the first query came',
-  depth: 'as many queries were under way on each',
-  work: 'as the server had work to do for each',
-  'held-up': 'as the others are held up by queries that take long',
-  contention: 'as others wait for a connection of their own',
-  'low-load': 'as fewer do for the load',
-  limit: 'as the pool may have fewer connections',
-  idle: 'as there was nothing to do',
-  outdated: 'as its connection is outdated',
-  lifetime: 'as its connection is past its lifetime',
-  'max-uses': 'as its connection has served as often as it may',
-  lost: 'as its connection was lost',
-  'session-error': 'as an error left its session unusable',
-  closing: 'as the pool ends',
+  first: 'the first query came',
+  depth: 'many queries were under way on each',
+  work: 'the server had work to do for each',
+  'held-up': 'the others are held up by queries that take long',
+  contention: 'others wait for a connection of their own',
+  'low-load': 'fewer do for the load',
+  limit: 'the pool may have fewer connections',
+  idle: 'there was nothing to do',
+  outdated: 'its connection is outdated',
+  lifetime: 'its connection is past its lifetime',
+  'max-uses': 'its connection has served its uses',
+  lost: 'its connection was lost',
+  'session-error': 'an error left its session unusable',
+  closing: 'the pool ends',
 };
 
 /** Changes told; `stats()` has more. */
@@ -26,13 +26,13 @@ export function explainLanes(lanes: LaneStats): string {
   if (lanes.refused !== undefined) return `Nothing is shared: ${lanes.refused}.`;
   const lines = [
     `Lanes: ${lanes.lanes} connections are shared, with ${lanes.inFlight} queries under way and ${lanes.queued} that wait; ` +
-      `${lanes.shared} queries shared, ${lanes.exclusive} had a connection of their own, ${lanes.retried} were sent again, ${lanes.cancelled} cancelled.`,
+      `${lanes.shared} queries shared, ${lanes.exclusive} were alone on one, ${lanes.retried} sent again, ${lanes.cancelled} cancelled.`,
   ];
   for (const { text, meanMs } of lanes.slowStatements) {
     lines.push(`- slow, on connections of its own: ${text.slice(0, 80)} (${meanMs.toFixed(1)} ms)`);
   }
   for (const { at, from, to, reason } of lanes.changes.slice(-TOLD).reverse()) {
-    lines.push(`- ${new Date(at).toISOString()} lanes ${from} -> ${to}, ${WHY[reason]}`);
+    lines.push(`- ${new Date(at).toISOString()} lanes ${from} -> ${to}, as ${WHY[reason]}`);
   }
   return lines.join('\n');
 }

@@ -7,6 +7,7 @@ import type { Lane } from './_pg_lane.ts';
 import type { Permission } from './_pg_lane_permission.ts';
 import type { LaneQueue } from './_pg_lane_queue.ts';
 import { costsConnection, type QueryRules } from './_pg_query.ts';
+import { saysServerReadsOnly } from './_pg_query_error_policy.ts';
 import { isNameError, type StatementNames } from './_pg_statement_names.ts';
 import { ConnectionLostError } from './errors.ts';
 import { QueryAbortedError } from './pg_errors.ts';
@@ -68,10 +69,14 @@ export function judge(
     if (hit !== 'no' && queue.again(query)) return undefined;
   }
   const { autoName } = query;
-  if (autoName !== undefined && isNameError(error)) {
+  const isOfName = autoName !== undefined && isNameError(error);
+  if (isOfName) {
     names?.renew(query.sql, autoName);
     // Once under another name; what fails under that as well is sent without one, and its error is its own.
     query.mayBeNamed = query.retries === 0;
+  }
+  // The lane is known to lead to a server that takes no writes any more: the next one may lead to one that does.
+  if (isOfName || (lane.outlived !== undefined && saysServerReadsOnly(error))) {
     if (query.aborted !== undefined) return abortedError(query.aborted);
     if (queue.again(query)) return undefined;
   }
@@ -87,7 +92,8 @@ function abortedError({ reason }: { readonly reason: unknown }): QueryAbortedErr
 /** An error of its own for each query: each caller's stack is put on it. */
 function lostError(cause: Error, maybeExecuted: boolean): ConnectionLostError {
   const what = maybeExecuted
-    ? 'The connection was lost while the query was under way on it; it may have been executed'
-    : 'The connection was lost before the query was begun';
-  return new ConnectionLostError(`${what}: ${cause.message}`, { maybeExecuted, cause });
+    ? 'and the query may have been executed'
+    : 'before the query was begun';
+  const message = `The connection was lost ${what}: ${cause.message}`;
+  return new ConnectionLostError(message, { maybeExecuted, cause });
 }

@@ -209,8 +209,7 @@ export class LaneSupply implements LaneWaiterHost {
     const { client, roundTripMs } = lane;
     if (roundTripMs < Number.POSITIVE_INFINITY) this.#tookTrip(client, roundTripMs);
     lane.close(this.#parts.lender);
-    if (this.lanes.length > 0 || this.#user.queued === 0) return;
-    this.openIfWanted(undefined);
+    if (this.lanes.length === 0 && this.#user.queued > 0) this.openIfWanted(undefined);
   }
 
   #record(by: 1 | -1, reason: LaneReason): void {

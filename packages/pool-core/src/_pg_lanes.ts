@@ -2,6 +2,7 @@
  * `pool.query()` over connections that are shared: `pipelining`.
  */
 import type pg from 'pg';
+import { deadline } from './_deadline.ts';
 import { LaneLoad } from './_lane_load.ts';
 import { leastLoaded } from './_lane_policy.ts';
 import { LaneQuery } from './_lane_query.ts';
@@ -288,8 +289,9 @@ export class Lanes implements LaneUser {
     this.#arm();
   }
 
+  /** After a pause of the process, answers that lie in the sockets come first: they make room for who is about to be refused. */
   #arm(): void {
-    this.#timer = this.resources.clock.setTimeout(() => this.#onTimer(), LOOK_MS);
+    this.#timer = deadline(this.resources.clock, LOOK_MS, () => this.#onTimer());
   }
 
   #onTimer(): void {

@@ -57,8 +57,9 @@ async function commit(client: pg.PoolClient): Promise<void> {
   try {
     answer = await client.query('COMMIT');
   } catch (error) {
-    // A server that answers has decided; one that does not may have committed.
-    if (typeof error === 'object' && error !== null && 'severity' in error) throw error;
+    const { severity, code } = error as Record<string, unknown>;
+    // A server that answers has decided; one that does not may have committed, whatever a pooler says in its place.
+    if (severity !== undefined && code !== '08P01') throw error;
     throw new ConnectionLostError('The connection was lost while COMMIT was under way', {
       maybeExecuted: true,
       cause: error,

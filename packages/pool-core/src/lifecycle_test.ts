@@ -228,45 +228,48 @@ describe('the lifetime', () => {
     ['lent as another one was looked at', 'lent', 9, 11],
     ['being examined as another one was looked at', 'examined', 9, 11],
     ['being examined as its time came', 'examined', 14, 15.5],
-  ])('of one that was %s, and that nobody asks for then, ends in time', async (_, how, from, to) => {
-    const { manager, server, clock } = await setUp({
-      minConnections: 0,
-      connectionLifetimeMs: 10_000,
-      lifetimeJitter: 0,
-      idleTimeoutMs: Number.POSITIVE_INFINITY,
-      healthCheckIntervalMs: Number.POSITIVE_INFINITY,
-      // No second one because of the first.
-      scalingThreshold: 1,
-    });
-    const { pool } = manager;
-    const start = clock.now();
-    const at = (second: number) => clock.advance(start + second * 1_000 - clock.now());
-    const lend = async () => {
-      const asked = manager.getConnection();
-      await clock.advance(10);
-      return asked;
-    };
-    // The time of the one comes after 10 s, that of the other after 15 s.
-    const older = await lend();
-    await at(5);
-    const younger = await lend();
-    void older.release();
-    void younger.release();
-    await at(from);
-    if (how === 'lent') {
-      const lease = await lend();
-      await at(to);
-      void lease.release();
-    } else {
-      const youngest = [...pool.entries()].at(-1);
-      if (youngest === undefined) throw new Error('it is gone already');
-      pool.beginProbe(youngest);
-      await at(to);
-      pool.endProbe(youngest);
-    }
-    await at(16);
-    expect(server).toMatchObject({ opened: 2, open: 0 });
-  });
+  ])(
+    'of one that was %s, and that nobody asks for then, ends in time',
+    async (_, how, from, to) => {
+      const { manager, server, clock } = await setUp({
+        minConnections: 0,
+        connectionLifetimeMs: 10_000,
+        lifetimeJitter: 0,
+        idleTimeoutMs: Number.POSITIVE_INFINITY,
+        healthCheckIntervalMs: Number.POSITIVE_INFINITY,
+        // No second one because of the first.
+        scalingThreshold: 1,
+      });
+      const { pool } = manager;
+      const start = clock.now();
+      const at = (second: number) => clock.advance(start + second * 1_000 - clock.now());
+      const lend = async () => {
+        const asked = manager.getConnection();
+        await clock.advance(10);
+        return asked;
+      };
+      // The time of the one comes after 10 s, that of the other after 15 s.
+      const older = await lend();
+      await at(5);
+      const younger = await lend();
+      void older.release();
+      void younger.release();
+      await at(from);
+      if (how === 'lent') {
+        const lease = await lend();
+        await at(to);
+        void lease.release();
+      } else {
+        const youngest = [...pool.entries()].at(-1);
+        if (youngest === undefined) throw new Error('it is gone already');
+        pool.beginProbe(youngest);
+        await at(to);
+        pool.endProbe(youngest);
+      }
+      await at(16);
+      expect(server).toMatchObject({ opened: 2, open: 0 });
+    },
+  );
 
   it('is no reason to wake all the time while no substitute is to be had', async () => {
     const { manager, server, clock } = await setUp({

@@ -116,6 +116,18 @@ describe('the stack of an error names who asked', () => {
     client.release();
   });
 
+  test('but not of a callback, as with pg: nobody awaits it, and a stack kept of each call would cost more than the query', async () => {
+    await using setting = await proxied();
+    const error = await new Promise<Error>((resolve) => {
+      function calledBy(): void {
+        void setting.pool.query('select nonsense', (failure: Error) => resolve(failure));
+      }
+      calledBy();
+    });
+    expect(error).toMatchObject({ code: '42703' });
+    expect(error.stack).not.toContain('calledBy');
+  });
+
   test('whose query was lost, took too long, or was aborted under way or before it was sent', async () => {
     await using setting = await proxied({ pipelining: { ...ONE_LANE, window: 4 }, max: 2 });
     const { pool, proxy, lanes } = setting;

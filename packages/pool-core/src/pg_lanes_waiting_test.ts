@@ -85,7 +85,7 @@ describe('the deadline of a query that waits behind a full lane', () => {
     await pool.query('select 1');
     const full = pool.query('select pg_sleep(0.4)');
     const timed = { query_timeout: 150 };
-    const waits = pool.query({ text: 'select 1 as n', ...timed } as never);
+    const waits = pool.query({ text: 'select 1 as n', ...timed } as pg.QueryConfig);
     const stops = caught(pool.query({ text: 'select pg_sleep(60)', ...timed } as never));
     expect(lanes()).toMatchObject({ inFlight: 1, queued: 2 });
     await full;

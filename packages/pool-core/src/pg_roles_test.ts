@@ -1,4 +1,5 @@
 /** A primary and its standby that change places, on real servers. */
+import { EventEmitter, once } from 'node:events';
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import { type RunningStandby, startStandby } from '@fynlo/services/standby';
@@ -73,6 +74,21 @@ async function switchOver(): Promise<void> {
   await caughtUp();
 }
 
+/** The primary stays up and takes no writes. */
+async function fence(): Promise<void> {
+  await ask(primary, 'alter system set default_transaction_read_only = on');
+  await ask(primary, 'select pg_reload_conf()');
+}
+
+async function unfence(): Promise<void> {
+  const repair = new pg.Client({ connectionString: primary.url });
+  await repair.connect();
+  await repair.query('set default_transaction_read_only = off');
+  await repair.query('alter system reset default_transaction_read_only');
+  await repair.query('select pg_reload_conf()');
+  await repair.end();
+}
+
 async function caughtUp(): Promise<void> {
   const written = await ask(primary, 'select pg_current_wal_flush_lsn()');
   await until('the standby has caught up', async () =>
@@ -142,54 +158,61 @@ describe('targetSessionAttrs', () => {
 });
 
 describe('F30 a failover', () => {
-  test('writes go on with the new primary within 5 s; nobody gets the old one, and nothing is lost', async () => {
-    const pool = make({ targetSessionAttrs: 'read-write' });
-    const written: string[] = [];
-    const refused: (string | undefined)[] = [];
-    let promotedAt = Number.POSITIVE_INFINITY;
-    let firstAfter = Number.POSITIVE_INFINITY;
-    let stop = false;
-    const write = async (writer: number): Promise<void> => {
-      for (let n = 0; !stop; n++) {
-        const note = `f30-${writer}-${n}`;
-        try {
-          await pool.query('insert into ledger (note) values ($1)', [note]);
-          written.push(note);
-          if (performance.now() > promotedAt) {
-            firstAfter = Math.min(firstAfter, performance.now());
+  test.each([
+    ['connections of their own', undefined],
+    ['lanes', { maxLanes: 2, depth: 1, lingerMs: 60_000 }],
+  ])(
+    'writes over %s go on with the new primary within 5 s; nobody gets the old one, and nothing is lost',
+    async (_, pipelining) => {
+      const pool = make({ targetSessionAttrs: 'read-write', pipelining });
+      const written: string[] = [];
+      const refused: (string | undefined)[] = [];
+      let promotedAt = Number.POSITIVE_INFINITY;
+      let firstAfter = Number.POSITIVE_INFINITY;
+      let stop = false;
+      const write = async (writer: number): Promise<void> => {
+        for (let n = 0; !stop; n++) {
+          const note = `f30-${written.length}-${writer}-${n}`;
+          try {
+            await pool.query('insert into ledger (note) values ($1)', [note]);
+            written.push(note);
+            if (performance.now() > promotedAt) {
+              firstAfter = Math.min(firstAfter, performance.now());
+            }
+          } catch (error) {
+            refused.push((error as { code?: string }).code);
           }
-        } catch (error) {
-          refused.push((error as { code?: string }).code);
+          await delay(5);
         }
-        await delay(5);
-      }
-    };
-    const writers = Array.from({ length: 5 }, (_, writer) => write(writer));
-    await until('writes', () => written.length > 20);
-    await primary.shutdown('fast');
-    await ask(standby, 'select pg_promote(true, 60)');
-    promotedAt = performance.now();
-    await primary.follow(standby);
-    [primary, standby] = [standby, primary];
-    await until('writes again', () => firstAfter < Number.POSITIVE_INFINITY);
-    await delay(200);
-    stop = true;
-    await Promise.all(writers);
-    // The busy machine has its part in it; the pool's own is some 100 ms.
-    expect(firstAfter - promotedAt).toBeLessThan(5_000);
-    expect(refused.filter((code) => code === '25006')).toEqual([]);
-    expect(await portOf(pool)).toBe(primary.port);
-    const { rows } = await pool.query(`select note from ledger where note like 'f30-%'`);
-    const there = new Set(rows.map(({ note }) => note));
-    expect(written.filter((note) => !there.has(note))).toEqual([]);
-  });
+      };
+      const writers = Array.from({ length: 5 }, (_, writer) => write(writer));
+      await until('writes', () => written.length > 20);
+      await primary.shutdown('fast');
+      await ask(standby, 'select pg_promote(true, 60)');
+      promotedAt = performance.now();
+      await primary.follow(standby);
+      [primary, standby] = [standby, primary];
+      await until('writes again', () => firstAfter < Number.POSITIVE_INFINITY);
+      await delay(200);
+      stop = true;
+      await Promise.all(writers);
+      // The busy machine has its part in it; the pool's own is some 100 ms.
+      expect(firstAfter - promotedAt).toBeLessThan(5_000);
+      expect(refused.filter((code) => code === '25006')).toEqual([]);
+      expect(await portOf(pool)).toBe(primary.port);
+      const { rows } = await pool.query(`select note from ledger where note like 'f30-%'`);
+      const there = new Set(rows.map(({ note }) => note));
+      expect(written.filter((note) => !there.has(note))).toEqual([]);
+      const lanes = pool.stats().lanes?.changes.map(({ reason }) => reason);
+      if (pipelining !== undefined) expect(lanes).toContain('lost');
+    },
+  );
 
   test('a primary that stays up and refuses writes costs each lent client one 25006 at most, and gets no new lease', async () => {
     const pool = make({ targetSessionAttrs: 'read-write', max: 4 });
     const changes = changesOf(pool);
     const clients = await Promise.all(Array.from({ length: 4 }, () => pool.connect()));
-    await ask(primary, 'alter system set default_transaction_read_only = on');
-    await ask(primary, 'select pg_reload_conf()');
+    await fence();
     try {
       const insert = `insert into ledger (note) values ('fenced')`;
       await until('fenced', async () => {
@@ -211,15 +234,50 @@ describe('F30 a failover', () => {
         [standby.port]: 'is a hot standby',
       });
     } finally {
-      const repair = new pg.Client({ connectionString: primary.url });
-      await repair.connect();
-      await repair.query('set default_transaction_read_only = off');
-      await repair.query('alter system reset default_transaction_read_only');
-      await repair.query('select pg_reload_conf()');
-      await repair.end();
+      await unfence();
     }
     await pool.query(`insert into ledger (note) values ('again')`);
     expect(pool.explain()).toMatch(/127\.0\.0\.1:\d+: a primary, 1 connections/);
+  });
+
+  test('of all that is in flight on lanes to such a primary one is told 25006 for each lane at most, and the rest is executed once', async () => {
+    const ONE = { headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000, lingerMs: 60_000 };
+    const pool = make({
+      targetSessionAttrs: 'read-write',
+      pipelining: { ...ONE, maxLanes: 2, depth: 1 },
+    });
+    const changes = changesOf(pool);
+    const lanes = () => pool.stats().lanes;
+    await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.01)')));
+    await until('there are two', () => lanes()?.lanes === 2);
+    const heads = [1, 2].map(() => pool.query('select pg_sleep(1)'));
+    const codes: string[] = [];
+    const insert = 'insert into ledger (note) values ($1)';
+    const asked = Array.from({ length: 12 }, (_, n) =>
+      pool.query(insert, [`lane-${n}`]).then(
+        () => codes.push('done'),
+        (error) => codes.push(String(error.code)),
+      ),
+    );
+    expect(lanes()).toMatchObject({ inFlight: 14, queued: 0 });
+    try {
+      await fence();
+      await Promise.all(heads);
+      await until('the lanes have left', () => lanes()?.inFlight === 0);
+      expect(changes).toMatchObject([{ what: 'refuses-writes' }]);
+    } finally {
+      await unfence();
+    }
+    await Promise.all(asked);
+    const told = codes.filter((code) => code !== 'done');
+    // None, where the server has reported it before the first of them.
+    expect(told.filter((code) => code !== '25006')).toEqual([]);
+    expect(told.length).toBeLessThanOrEqual(2);
+    const { rows } = await pool.query(
+      `select note, count(*)::int as n from ledger where note like 'lane-%' group by note`,
+    );
+    expect(rows).toHaveLength(12 - told.length);
+    expect(rows.filter(({ n }) => n !== 1)).toEqual([]);
   });
 
   test('25006 in a read-only transaction of a user is no event', async () => {
@@ -447,6 +505,67 @@ test('F34 a switchover under open transactions: maybeExecuted is true only where
   expect(wrong).toEqual([]);
   expect([...outcomes.values()]).toContain('no');
   await caughtUp();
+});
+
+test('F34 of transactions that a switchover ends, maybeExecuted is true of the one whose COMMIT was under way, which was executed', async () => {
+  const proxy = await startFaultProxy(primary);
+  try {
+    const pool = make({
+      hosts: [proxy, standby].map(({ host, port }) => ({ host, port })),
+      targetSessionAttrs: 'read-write',
+      max: 3,
+      silenceTimeoutMs: 60_000,
+    });
+    const gates = new EventEmitter();
+    const insert = 'insert into ledger (note) values ($1)';
+    let open = 0;
+    const transact = (note: string, then: (client: pg.PoolClient) => Promise<unknown>) =>
+      pool.transaction(async (client) => {
+        await client.query(insert, [note]);
+        open++;
+        await then(client);
+      });
+    const committing = caught(transact('f34 committing', () => once(gates, 'commit')));
+    const executing = caught(
+      transact('f34 executing', (client) => client.query('select pg_sleep(60)')),
+    );
+    const thinking = caught(
+      transact('f34 thinking', async (client) => {
+        await once(gates, 'go on');
+        await client.query(insert, ['f34 never sent']);
+      }),
+    );
+    await until('they are open', () => open === 3);
+    const waiting = transact('f34 waiting', () => Promise.resolve());
+    waiting.catch(() => undefined);
+    // What the server answers from now on is lost.
+    proxy.set('blackhole-to-client', { fresh: false });
+    gates.emit('commit');
+    await until('it is committed', async () =>
+      Boolean(await ask(primary, `select 1 from ledger where note = 'f34 committing'`)),
+    );
+    await primary.shutdown('fast');
+    proxy.cutAll('reset');
+    const maybe = await committing;
+    expect(maybe).toBeInstanceOf(ConnectionLostError);
+    expect(maybe['maybeExecuted']).toBe(true);
+    gates.emit('go on');
+    for (const error of [await executing, await thinking]) {
+      expect(error['maybeExecuted'] ?? false).toBe(false);
+    }
+    await ask(standby, 'select pg_promote(true, 60)');
+    await primary.follow(standby);
+    [primary, standby] = [standby, primary];
+    await waiting;
+    const { rows } = await pool.query(
+      `select note from ledger where note like 'f34 %' order by note`,
+    );
+    expect(rows.map(({ note }) => note)).toEqual(['f34 committing', 'f34 waiting']);
+    await caughtUp();
+  } finally {
+    await Promise.all(pools.splice(0).map((pool) => pool.end({ graceMs: 0 })));
+    await proxy.close();
+  }
 });
 
 // The last one: a primary that went down without a word cannot follow its standby without being rebuilt.
