@@ -9,6 +9,7 @@ import {
 import pg from 'pg';
 import type { FaultProfile } from './fault.ts';
 import type { FaultPoolOptions, FaultSubject } from './fault_subject.ts';
+import { LoopStalls } from './loop_stalls.ts';
 import type { SocketWatch } from './socket_watch.ts';
 import { TrackedPool } from './tracked_pool.ts';
 
@@ -43,8 +44,8 @@ export class FaultCase {
   readonly #undo: (() => Promise<unknown>)[] = [];
   /** By name of database: who may look at it. */
   readonly #administrators = new Map<string, string>();
+  readonly #stalls = new LoopStalls();
   #database: Promise<OwnDatabase> | undefined;
-  #blockedMs = 0;
   #random: number;
 
   constructor({ subject, profile, seed, serverUrl, timeFactor, sockets }: FaultCaseOptions) {
@@ -111,7 +112,7 @@ export class FaultCase {
   }
 
   async open(options: FaultPoolOptions): Promise<TrackedPool> {
-    const pool = new TrackedPool(await this.subject.open(options), options, () => this.#blockedMs);
+    const pool = new TrackedPool(await this.subject.open(options), options, this.#stalls);
     this.pools.push(pool);
     return pool;
   }
@@ -148,19 +149,13 @@ export class FaultCase {
     });
   }
 
-  /** Keeps this process from doing anything. */
-  block(ms: number): void {
-    const begun = performance.now();
-    while (performance.now() - begun < ms);
-    this.#blockedMs += performance.now() - begun;
-  }
-
   note(text: string): void {
     if (!this.notes.includes(text)) this.notes.push(text);
   }
 
   /** Undoes everything, the last first. */
   async close(): Promise<void> {
+    this.#stalls.stop();
     for (const undo of this.#undo.splice(0).reverse()) await undo();
   }
 

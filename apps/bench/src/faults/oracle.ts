@@ -7,8 +7,8 @@ import { within } from './within.ts';
 const SETTLE_MS = 2_000;
 /** How long an end may take once nothing is lent, ms. */
 const END_MS = 5_000;
-/** How much later than its deadline an acquire may be answered, ms: timers on a busy machine are late by themselves. */
-const LATE_MS = 250;
+/** How much later than its deadline an acquire may be answered, ms, beside the time in which the process stood still. */
+export const LATE_MS = 50;
 
 /**
  * What holds after every case, whatever happened in it: each call is settled and acquires in time, the server has as

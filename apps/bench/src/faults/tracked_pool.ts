@@ -1,5 +1,6 @@
 import { NotApplicableError } from './fault.ts';
 import type { FaultClient, FaultPool, FaultPoolOptions, Row } from './fault_subject.ts';
+import type { LoopStalls } from './loop_stalls.ts';
 
 /** A pool whose calls are watched: the oracle asks whether each was settled, and acquires in time. */
 export class TrackedPool {
@@ -8,18 +9,17 @@ export class TrackedPool {
   ended: Promise<unknown> | undefined;
   /** Calls that nobody has answered yet. */
   unsettled = 0;
-  /** How much later than its deadline an acquire was answered, at worst, ms. */
+  /** How much later than its deadline an acquire was answered, at worst, ms, without the time in which the process stood still. */
   latestMs = 0;
   /** How often each error was told; of addresses only the host. */
   readonly errors = new Map<string, number>();
   readonly #pool: FaultPool;
-  readonly #allowanceMs: () => number;
+  readonly #stalls: LoopStalls;
 
-  /** @param allowanceMs time in which the process itself was kept from working */
-  constructor(pool: FaultPool, options: FaultPoolOptions, allowanceMs: () => number) {
+  constructor(pool: FaultPool, options: FaultPoolOptions, stalls: LoopStalls) {
     this.#pool = pool;
     this.options = options;
-    this.#allowanceMs = allowanceMs;
+    this.#stalls = stalls;
   }
 
   query(text: string, values?: readonly unknown[]): Promise<readonly Row[]> {
@@ -27,11 +27,11 @@ export class TrackedPool {
   }
 
   acquire(): Promise<FaultClient> {
-    const begun = performance.now();
-    const allowed = this.#allowanceMs();
+    const deadline = performance.now() + this.options.acquireTimeoutMs;
     const answered = (): void => {
-      const takenMs = performance.now() - begun - (this.#allowanceMs() - allowed);
-      this.latestMs = Math.max(this.latestMs, takenMs - this.options.acquireTimeoutMs);
+      const lateMs = performance.now() - deadline;
+      if (lateMs <= this.latestMs) return;
+      this.latestMs = Math.max(this.latestMs, lateMs - this.#stalls.lostSince(deadline));
     };
     return this.#settling(() => this.#pool.acquire()).then(
       (client) => {
