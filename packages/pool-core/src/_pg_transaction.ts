@@ -53,6 +53,8 @@ export async function inTransaction<T>(
 }
 
 async function commit(client: pg.PoolClient): Promise<void> {
+  // What is lost already is not told any more: pg refuses the COMMIT itself.
+  const sent = insideOf(client)._queryable !== false;
   let answer: pg.QueryResult;
   try {
     answer = await client.query('COMMIT');
@@ -60,8 +62,9 @@ async function commit(client: pg.PoolClient): Promise<void> {
     const { severity, code } = error as Record<string, unknown>;
     // A server that answers has decided; one that does not may have committed, whatever a pooler says in its place.
     if (severity !== undefined && code !== '08P01') throw error;
-    throw new ConnectionLostError('The connection was lost while COMMIT was under way', {
-      maybeExecuted: true,
+    const when = sent ? 'while COMMIT was under way' : 'before COMMIT';
+    throw new ConnectionLostError(`The connection was lost ${when}`, {
+      maybeExecuted: sent,
       cause: error,
     });
   }

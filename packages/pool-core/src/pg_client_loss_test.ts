@@ -37,6 +37,17 @@ describe('F69 a client that dies', () => {
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 
+  test('before the COMMIT of its transaction has not executed it: it was never sent', async () => {
+    const error = await caught(
+      pool.transaction(async (client) => {
+        const ended = next(client, 'end');
+        await terminate(client);
+        await ended;
+      }),
+    );
+    expect(error).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST', maybeExecuted: false });
+  });
+
   test('while idle leaves the pool; without an error listener that is no reason to end the process', async () => {
     const client = await pool.connect();
     client.release();
