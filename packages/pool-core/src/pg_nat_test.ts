@@ -1,7 +1,8 @@
 /** Idle connections that a device on the way forgets. */
+
+import { Nat } from '@fynlo/services/nat';
 import pg from 'pg';
 import { expect, inject, test } from 'vitest';
-import { Nat } from './_nat_fixture.ts';
 import { Oracle } from './_oracle_fixture.ts';
 import { delay } from './_pg_conformance.ts';
 import type { PoolOptions } from './pg_options.ts';

@@ -12,16 +12,26 @@ import { stalledBackend } from './f16_stalled_backend.ts';
 import { slowStatement } from './f17_slow_statement.ts';
 import { finMidMessage, garbage, resetMidResult } from './f18_broken_answers.ts';
 import { slowNetwork } from './f19_slow_network.ts';
+import { idleCut } from './f20_idle_cut.ts';
+import { fleetOutage } from './f21_fleet.ts';
+import { listedFailover, openTransactions, staleName } from './f30_switchovers.ts';
+import { changedName, deadAddress } from './f32_names.ts';
+import { replicaLag } from './f33_replica_lag.ts';
 import { roleLimit, serverFull } from './f40_server_full.ts';
 import { slowBurst, spike } from './f42_spikes.ts';
 import { cancelledWaiters, queueOrder } from './f48_queues.ts';
 import { blockedLoop } from './f52_blocked_loop.ts';
+import { garbageCollection } from './f53_garbage_collection.ts';
 import { badRelease, doubleRelease } from './f61_releases.ts';
 import { openTransaction, sessionState, stillRunning } from './f63_sessions_left.ts';
 import { brokenHooks, nestedAcquires, nobodyListens, useAfterRelease } from './f66_misuse.ts';
 import { abortedCopies, hugeResult, noticeFlood, openCursor } from './f70_results.ts';
 import { cancelRace, changedTable } from './f74_statements.ts';
 import { sharedConnections } from './f75_shared_connections.ts';
+import { rotatedPassword } from './f77_passwords.ts';
+import { clockJumps } from './f80_clock_jumps.ts';
+import { sameAge } from './f81_lifetimes.ts';
+import { soak } from './f82_soak.ts';
 import type { Fault } from './fault.ts';
 
 /** Every fault that the command can run, by id. */
@@ -47,6 +57,14 @@ export const FAULTS: readonly Fault[] = [
   finMidMessage,
   garbage,
   slowNetwork,
+  idleCut,
+  fleetOutage,
+  listedFailover,
+  staleName,
+  deadAddress,
+  changedName,
+  replicaLag,
+  openTransactions,
   serverFull,
   roleLimit,
   spike,
@@ -54,6 +72,7 @@ export const FAULTS: readonly Fault[] = [
   cancelledWaiters,
   queueOrder,
   blockedLoop,
+  garbageCollection,
   doubleRelease,
   badRelease,
   openTransaction,
@@ -70,6 +89,10 @@ export const FAULTS: readonly Fault[] = [
   cancelRace,
   sharedConnections,
   changedTable,
+  rotatedPassword,
+  clockJumps,
+  sameAge,
+  soak,
 ];
 
 export function faultById(id: string): Fault | undefined {

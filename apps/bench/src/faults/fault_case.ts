@@ -1,15 +1,23 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createDatabase, type OwnDatabase } from '@fynlo/services/database';
-import { type FaultProxy, startFaultProxy } from '@fynlo/services/fault-proxy';
+import {
+  type FaultProxy,
+  type FaultProxyPlace,
+  startFaultProxy,
+} from '@fynlo/services/fault-proxy';
+import { Nat } from '@fynlo/services/nat';
 import {
   type PostgresOptions,
   type RunningPostgres,
   startPostgres,
 } from '@fynlo/services/postgres';
+import { startStandby } from '@fynlo/services/standby';
 import pg from 'pg';
 import type { FaultProfile } from './fault.ts';
 import type { FaultPoolOptions, FaultSubject } from './fault_subject.ts';
 import { LoopStalls } from './loop_stalls.ts';
+import { NameService } from './name_service.ts';
+import { ServerPair } from './server_pair.ts';
 import type { SocketWatch } from './socket_watch.ts';
 import { TrackedPool } from './tracked_pool.ts';
 
@@ -42,8 +50,8 @@ export class FaultCase {
   readonly proxies: FaultProxy[] = [];
   readonly #serverUrl: string;
   readonly #undo: (() => Promise<unknown>)[] = [];
-  /** By name of database: who may look at it. */
-  readonly #administrators = new Map<string, string>();
+  /** By name of database: who may look at it, on each server that has it. */
+  readonly #administrators = new Map<string, string[]>();
   readonly #stalls = new LoopStalls();
   #database: Promise<OwnDatabase> | undefined;
   #random: number;
@@ -84,10 +92,28 @@ export class FaultCase {
     return { server, url };
   }
 
+  /** A server of the case's own and a standby of it, with a database of its own on them. */
+  async pair(): Promise<ServerPair> {
+    const { server, url } = await this.server({ replication: true });
+    const standby = await startStandby({ of: server });
+    this.#undo.push(() => standby.stop());
+    const there = new URL(url);
+    there.port = String(standby.port);
+    this.#administrators.get(nameOf(url))?.push(there.href);
+    return new ServerPair(url, server, standby);
+  }
+
+  /** Answers, from here on, who asks for the address of `db.test`. */
+  names(): NameService {
+    const names = new NameService();
+    this.#undo.push(async () => names.restore());
+    return names;
+  }
+
   /** A proxy before the server of `url`. */
-  async proxy(url: string): Promise<{ proxy: FaultProxy; url: string }> {
+  async proxy(url: string, place?: FaultProxyPlace): Promise<{ proxy: FaultProxy; url: string }> {
     const { hostname, port } = new URL(url);
-    const proxy = await startFaultProxy({ host: hostname, port: Number(port) });
+    const proxy = await startFaultProxy({ host: hostname, port: Number(port) }, place);
     this.proxies.push(proxy);
     this.#undo.push(() => proxy.close());
     return { proxy, url: proxy.url(url) };
@@ -111,42 +137,43 @@ export class FaultCase {
     return { role, url: own.href };
   }
 
+  /** A device before the server of `url` that forgets what was idle for so long. */
+  async nat(url: string, idleMs: number): Promise<Nat> {
+    const { hostname, port } = new URL(url);
+    const nat = await Nat.before({ host: hostname, port: Number(port) }, idleMs);
+    this.#undo.push(() => nat[Symbol.asyncDispose]());
+    return nat;
+  }
+
   async open(options: FaultPoolOptions): Promise<TrackedPool> {
     const pool = new TrackedPool(await this.subject.open(options), options, this.#stalls);
     this.pools.push(pool);
     return pool;
   }
 
-  /** Runs `work` with a client of the administrator, in the database of `url`. */
-  async administer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-    const client = new pg.Client({
-      connectionString: this.#administrator(url),
-      application_name: ADMINISTRATOR,
-    });
-    client.on('error', () => undefined);
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
+  /** Runs `work` with a client of the administrator, in the database of `url`; of a pair, on the server of its port, else the first. */
+  administer<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+    const all = this.#administratorsOf(url);
+    const there = all.find((one) => new URL(one).port === new URL(url).port) ?? all[0] ?? '';
+    return asAdministrator(there, work);
   }
 
-  /** The client backends of the database, as the server counts them. */
-  backends(url: string): Promise<number[]> {
-    return this.administer(url, (client) => backendsOf(client, nameOf(url)));
+  /** The client backends of the database, as its server counts them; of a pair, on both. */
+  async backends(url: string): Promise<number[]> {
+    const found = this.#administratorsOf(url).map((administrator) =>
+      asAdministrator(administrator, (client) => backendsOf(client, nameOf(url))),
+    );
+    return (await Promise.all(found)).flat();
   }
 
   /** Waits until the number of backends is `wanted`. @returns the last count */
-  backendsBecome(url: string, wanted: () => number, withinMs: number): Promise<number> {
-    return this.administer(url, async (client) => {
-      const deadline = performance.now() + withinMs;
-      for (;;) {
-        const count = (await backendsOf(client, nameOf(url))).length;
-        if (count === wanted() || performance.now() > deadline) return count;
-        await sleep(25);
-      }
-    });
+  async backendsBecome(url: string, wanted: () => number, withinMs: number): Promise<number> {
+    const deadline = performance.now() + withinMs;
+    for (;;) {
+      const count = (await this.backends(url)).length;
+      if (count === wanted() || performance.now() > deadline) return count;
+      await sleep(50);
+    }
   }
 
   note(text: string): void {
@@ -162,21 +189,35 @@ export class FaultCase {
   /** @param undoes whether its removal matters: a server of one's own goes with everything on it */
   async #ownDatabase(serverUrl: string, undoes = true): Promise<OwnDatabase> {
     const database = await createDatabase(serverUrl);
-    this.#administrators.set(database.name, database.url);
+    this.#administrators.set(database.name, [database.url]);
     if (undoes) this.#undo.push(() => database.drop());
     return database;
   }
 
-  #administrator(url: string): string {
+  #administratorsOf(url: string): readonly string[] {
     // A case may open its pool on a database that does not exist.
     const [any] = this.#administrators.values();
-    const administrator = this.#administrators.get(nameOf(url)) ?? any;
-    if (administrator === undefined) throw new Error('The case has no database yet');
-    return administrator;
+    const found = this.#administrators.get(nameOf(url)) ?? any;
+    if (found === undefined) throw new Error('The case has no database yet');
+    return found;
   }
 }
 
 const ADMINISTRATOR = 'fynlo-bench administrator';
+
+async function asAdministrator<T>(
+  connectionString: string,
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const client = new pg.Client({ connectionString, application_name: ADMINISTRATOR });
+  client.on('error', () => undefined);
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
 
 function nameOf(url: string): string {
   return new URL(url).pathname.slice(1);

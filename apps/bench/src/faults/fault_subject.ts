@@ -30,6 +30,8 @@ export interface FaultPool {
   prepared?(text: string, values: readonly unknown[]): Promise<readonly Row[]>;
   /** A statement that is stopped on the server after so long. */
   stoppedAfter?(text: string, ms: number): Promise<readonly Row[]>;
+  /** A transaction by the library's own call: it says BEGIN and, where the work does not throw, COMMIT. */
+  transaction?(work: (query: FaultClient['query']) => Promise<void>): Promise<void>;
   /** Lends, and takes back to the pool, a client of another pool. */
   takeBack?(foreign: FaultClient): unknown;
   /** What it does not keep of its own promises about states and counts, in words. */
@@ -54,8 +56,30 @@ export interface FaultPoolOptions {
   readonly listens?: boolean;
   /** Whether statements share connections, which a library may do by itself. @default false */
   readonly pipelining?: boolean;
+  /** Asked for the password of a login, in place of the one in `databaseUrl`. */
+  readonly password?: () => Promise<string>;
+  /** Servers that take each other's place, in place of the one in `databaseUrl`, and what is wanted of them. */
+  readonly servers?: FaultServers;
+  /** Connections are not to get older than this, ms. @default Infinity */
+  readonly maxLifetimeMs?: number;
+  /**
+   * By how much the times are multiplied in which the library does something by itself (closes or checks idle connections, looks at
+   * names): below 1 where a case's minutes pass as seconds, above where connections are to be left alone.
+   * @default 1
+   */
+  readonly idleTimesBy?: number;
+  /** Whether all connections are to stay open, where checks (rather than closing what is idle) are asked about. @default false */
+  readonly warm?: boolean;
   /** Whether checks are on that are meant for development. @default false */
   readonly development?: boolean;
+}
+
+/** A list of servers, for those that take one. */
+export interface FaultServers {
+  readonly hosts: readonly { readonly host: string; readonly port: number }[];
+  readonly role: 'read-write' | 'prefer-standby';
+  /** A standby further behind than this is not to be read from, ms. */
+  readonly maxReplicaLagMs?: number;
 }
 
 /** A pool library at its best documented settings; loaded when a pool is opened, not before. */

@@ -85,7 +85,8 @@ export function matrixMarkdown(matrix: FaultMatrix): string {
     ...matrix.faults.flatMap((fault) => faultSection(matrix, fault)),
     '## Not in the matrix',
     '',
-    'Of the catalogue, but not run by the command: virtual time, several processes or hosts, or parts that only our pool has.',
+    'Of the catalogue, but not run by the command: virtual time, minutes of load, other servers, and what no pool has by itself (admission by',
+    'priority or tenant, leak reports, a model of its states).',
     '',
     ...ELSEWHERE.map(
       ({ id, what, test }) =>

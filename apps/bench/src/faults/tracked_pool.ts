@@ -55,6 +55,22 @@ export class TrackedPool {
     }
   }
 
+  /** By the library's own call, where it has one; else as its documentation does it. */
+  transaction(work: (query: FaultClient['query']) => Promise<void>): Promise<void> {
+    const { transaction } = this.#pool;
+    if (transaction !== undefined) return this.#settling(() => transaction(work));
+    return this.using(async ({ query }) => {
+      try {
+        await query('begin');
+        await work(query);
+        await query('commit');
+      } catch (error) {
+        await query('rollback').catch(() => undefined);
+        throw error;
+      }
+    });
+  }
+
   prepared(text: string, values: readonly unknown[]): Promise<readonly Row[]> {
     const { prepared } = this.#pool;
     if (prepared === undefined) throw new NotApplicableError('it has no prepared statements');

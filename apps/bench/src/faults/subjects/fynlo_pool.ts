@@ -1,17 +1,30 @@
+import type { PoolOptions } from '@fynlo/pool-core';
 import type { PoolStats } from '@fynlo/pool-core/contract';
-import type { FaultSubject } from '../fault_subject.ts';
-import { clientOptions, poolOf } from './pg_clients.ts';
+import type { FaultPoolOptions, FaultServers, FaultSubject } from '../fault_subject.ts';
+import { clientOptions, placeOf, poolOf } from './pg_clients.ts';
 
 export const fynloPool: FaultSubject = {
   name: 'fynlo',
   settings:
-    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining',
+    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining; F20 and F81 with minConnections',
   keepsDeadlines: true,
   async open(options) {
     const { Pool } = await import('@fynlo/pool-core');
-    const { onConnect, development = false } = options;
+    const {
+      onConnect,
+      development = false,
+      servers,
+      maxLifetimeMs,
+      warm,
+      idleTimesBy = 1,
+    } = options;
     const pool = new Pool({
       ...clientOptions(options),
+      ...(servers === undefined ? {} : listOf(options, servers)),
+      ...(maxLifetimeMs === undefined ? {} : { connectionLifetimeMs: maxLifetimeMs }),
+      ...(warm === true ? { min: options.max, minConnections: options.max } : {}),
+      healthCheckIntervalMs: CHECK_MS * idleTimesBy,
+      serverCheckIntervalMs: LOOK_MS * idleTimesBy,
       max: options.max,
       connectionTimeoutMillis: options.acquireTimeoutMs,
       ...(options.connectTimeoutMs === undefined
@@ -27,11 +40,33 @@ export const fynloPool: FaultSubject = {
       ...poolOf(pool, options),
       stoppedAfter: async (text, ms) =>
         (await pool.query({ text, signal: AbortSignal.timeout(ms) })).rows,
+      transaction: (work) =>
+        pool.transaction((client) =>
+          work(async (text, values) => (await client.query(text, values as unknown[])).rows),
+        ),
       violations: () => violationsOf(pool.stats(), pool.totalCount),
       endWithin: (graceMs) => pool.end({ graceMs }),
     };
   },
 };
+
+function listOf({ databaseUrl }: FaultPoolOptions, servers: FaultServers): PoolOptions {
+  const { user, database } = placeOf(databaseUrl);
+  const { hosts, role, maxReplicaLagMs } = servers;
+  return {
+    connectionString: undefined,
+    user,
+    password: new URL(databaseUrl).password,
+    database,
+    hosts,
+    targetSessionAttrs: role,
+    ...(maxReplicaLagMs === undefined ? {} : { maxReplicaLagMs }),
+  };
+}
+
+/** Its defaults, at which idle connections are checked, and names looked at. */
+const CHECK_MS = 30_000;
+const LOOK_MS = 5_000;
 
 function violationsOf(stats: PoolStats, clients: number): string[] {
   const { size, connecting, idle, leased, resetting, probing, closing, waiting, max } = stats;

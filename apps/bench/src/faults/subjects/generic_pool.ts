@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultSubject } from '../fault_subject.ts';
-import { clientOf, clientOptions } from './pg_clients.ts';
+import { clientOf, clientOptions, refuseWhatClientsLack } from './pg_clients.ts';
 
 export const genericPool: FaultSubject = {
   name: 'generic-pool',
@@ -9,9 +9,8 @@ export const genericPool: FaultSubject = {
     'generic-pool of pg Clients: max and acquireTimeoutMillis as the case says, testOnBorrow with a check for broken clients, an error listener on each, broken clients destroyed',
   keepsDeadlines: true,
   async open(options) {
-    if (options.pipelining === true) {
-      throw new NotApplicableError('its statements do not share connections');
-    }
+    refuseWhatClientsLack(options);
+    if (options.maxLifetimeMs !== undefined) throw new NotApplicableError('it has no lifetime');
     const { createPool } = await import('generic-pool');
     const { default: pg } = await import('pg');
     const broken = new WeakSet<Client>();

@@ -1,7 +1,6 @@
 import type { Client } from 'pg';
-import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultSubject } from '../fault_subject.ts';
-import { clientOf } from './pg_clients.ts';
+import { clientOf, clientOptions, refuseWhatClientsLack } from './pg_clients.ts';
 
 /** What of a knex a checkout goes through: typed as any there. */
 interface KnexClient {
@@ -10,30 +9,45 @@ interface KnexClient {
   readonly pool: { numUsed(): number; numFree(): number };
 }
 
+/** How long it takes a password for good: it asks again when told that the last one has expired. */
+const PASSWORD_MS = 1_000;
+/** Its defaults. */
+const IDLE_TIMEOUT_MS = 30_000;
+const REAP_INTERVAL_MS = 1_000;
+
 export const knexPool: FaultSubject = {
   name: 'knex',
   settings:
-    'knex on tarn: pool.min 0 as its documentation advises, max, acquireConnectionTimeout and createTimeoutMillis as the case says; a checkout is client.acquireConnection()',
+    'knex on tarn: pool.min 0 as its documentation advises, max, acquireConnectionTimeout and createTimeoutMillis as the case says; a checkout is client.acquireConnection(); an async password comes with its expirationChecker',
   keepsDeadlines: true,
   async open(options) {
-    if (options.pipelining === true) {
-      throw new NotApplicableError('its statements do not share connections');
-    }
+    refuseWhatClientsLack(options);
     const { default: knex } = await import('knex');
     const connectTimeoutMs = options.connectTimeoutMs ?? options.acquireTimeoutMs;
-    const { onConnect } = options;
+    const { onConnect, password, maxLifetimeMs, idleTimesBy = 1 } = options;
+    const connection = {
+      ...clientOptions(options),
+      connectionTimeoutMillis: connectTimeoutMs,
+    };
     const db = knex({
       client: 'pg',
-      connection: {
-        connectionString: options.databaseUrl,
-        connectionTimeoutMillis: connectTimeoutMs,
-        ...(options.tls === true ? { ssl: { rejectUnauthorized: false } } : {}),
-      },
+      connection:
+        password === undefined
+          ? connection
+          : async () => {
+              const given = await password();
+              const expiresAt = performance.now() + PASSWORD_MS;
+              const expirationChecker = (): boolean => performance.now() > expiresAt;
+              return { ...connection, password: given, expirationChecker };
+            },
       acquireConnectionTimeout: options.acquireTimeoutMs,
       pool: {
         min: 0,
         max: options.max,
         createTimeoutMillis: connectTimeoutMs,
+        idleTimeoutMillis: Math.round(IDLE_TIMEOUT_MS * idleTimesBy),
+        reapIntervalMillis: Math.round(REAP_INTERVAL_MS * idleTimesBy),
+        ...(maxLifetimeMs === undefined ? {} : { maxConnectionLifetimeMillis: maxLifetimeMs }),
         ...(onConnect === undefined
           ? {}
           : {
@@ -59,6 +73,10 @@ export const knexPool: FaultSubject = {
           return inside.releaseConnection(client);
         });
       },
+      transaction: (work) =>
+        db.transaction((own) =>
+          work(async (text, values = []) => (await own.raw(raw(text), values as never[])).rows),
+        ),
       size: () => inside.pool.numUsed() + inside.pool.numFree(),
       stoppedAfter: async (text, ms) =>
         (await db.raw(raw(text)).timeout(ms, { cancel: true })).rows,

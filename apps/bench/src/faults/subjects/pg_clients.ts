@@ -1,6 +1,7 @@
 import type { Client, Pool, PoolClient } from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
+import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultPool, FaultPoolOptions, Row } from '../fault_subject.ts';
 
 /** A pg Client as a case uses it. `giveBack` is told the error that broke it, if one did. */
@@ -55,14 +56,38 @@ export function poolOf(pool: Pool, options: FaultPoolOptions): FaultPool {
   };
 }
 
-export function clientOptions(options: FaultPoolOptions): {
-  connectionString: string;
-  ssl?: { rejectUnauthorized: boolean };
+/** Where a server is, and who comes to it. */
+interface Place {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly database: string;
+}
+
+export function clientOptions({ databaseUrl, tls, password }: FaultPoolOptions): Partial<Place> & {
+  readonly connectionString?: string;
+  readonly password?: () => Promise<string>;
+  readonly ssl?: { readonly rejectUnauthorized: boolean };
 } {
   return {
-    connectionString: options.databaseUrl,
-    ...(options.tls === true ? { ssl: { rejectUnauthorized: false } } : {}),
+    // A password in a connection string wins over the one that is asked for, even an empty one.
+    ...(password === undefined
+      ? { connectionString: databaseUrl }
+      : { ...placeOf(databaseUrl), password }),
+    ...(tls === true ? { ssl: { rejectUnauthorized: false } } : {}),
   };
+}
+
+/** What a URL says, without its password. */
+export function placeOf(databaseUrl: string): Place {
+  const { hostname: host, port, username: user, pathname } = new URL(databaseUrl);
+  return { host, port: Number(port), user, database: pathname.slice(1) };
+}
+
+/** What no pool of plain pg Clients has. @throws NotApplicableError */
+export function refuseWhatClientsLack({ pipelining, servers }: FaultPoolOptions): void {
+  if (pipelining === true) throw new NotApplicableError('its statements do not share connections');
+  if (servers !== undefined) throw new NotApplicableError('it takes one server, not a list');
 }
 
 /** A server's answer has a five-character SQLSTATE; anything else happened to the connection, and so did 57P01. */

@@ -11,10 +11,22 @@ export const postgresJs: FaultSubject = {
     if (options.onConnect !== undefined) {
       throw new NotApplicableError('it has no hook that is awaited for a new connection');
     }
+    const { servers, password, maxLifetimeMs } = options;
+    if (servers?.maxReplicaLagMs !== undefined) {
+      throw new NotApplicableError('it does not ask how far a standby is behind');
+    }
     const sql = postgres(options.databaseUrl, {
       max: options.max,
       connect_timeout: (options.connectTimeoutMs ?? options.acquireTimeoutMs) / 1_000,
       onnotice: () => undefined,
+      ...(password === undefined ? {} : { password }),
+      ...(maxLifetimeMs === undefined ? {} : { max_lifetime: maxLifetimeMs / 1_000 }),
+      ...(servers === undefined
+        ? {}
+        : {
+            host: servers.hosts.map(({ host, port }) => `${host}:${port}`).join(','),
+            target_session_attrs: servers.role,
+          }),
       ...(options.tls === true ? { ssl: 'require' } : {}),
     });
     const plain = (values: readonly unknown[] | undefined): never[] => (values ?? []) as never[];
@@ -32,6 +44,9 @@ export const postgresJs: FaultSubject = {
           copyOut: (text) => reserved.unsafe(text).readable(),
           release: () => reserved.release(),
         };
+      },
+      async transaction(work) {
+        await sql.begin((own) => work((text, values) => own.unsafe(text, plain(values))));
       },
       prepared: (text, values) => sql.unsafe(text, plain(values), { prepare: true }),
       stoppedAfter(text, ms) {

@@ -1,0 +1,96 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { createRequire } from 'node:module';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { atMost, exactly, type Fault } from './fault.ts';
+import type { FleetOrder, FleetReply } from './fleet_process.ts';
+
+const EACH = 4;
+/** What a pool may need to find out that the server is gone, ms. */
+const FOUND_OUT_MS = 2_000;
+const TENTH_MS = 100;
+const BACK_MS = 5_000;
+
+export const fleetOutage: Fault = {
+  id: 'F21',
+  name: 'fleet-outage',
+  happens:
+    'the server refuses twenty processes with four connections and four callers each, for 12 s (full: fifty, for 10 min), and comes back',
+  must: 'knock gently meanwhile, and come back one after the other rather than all at once',
+  criteria: [
+    atMost('knocksPerSecond', 5, '/s', 'connects that each process begins meanwhile'),
+    atMost('worstTenth', 0.25, '', 'of all connections, so many begun in the worst 0.1 s after'),
+    atMost('servedMs', BACK_MS, 'ms', 'last process served after'),
+    exactly('unserved', 0, 'processes unserved 5 s after'),
+  ],
+  limitMs: { quick: 60_000, full: 720_000 },
+  async run(bench) {
+    const processes = bench.isFull ? 50 : 20;
+    const outageMs = bench.isFull ? 600_000 : 12_000;
+    const { url: database } = await bench.server({ maxConnections: processes * EACH + 20 });
+    const { proxy, url } = await bench.proxy(database);
+    const options = { databaseUrl: url, max: EACH, acquireTimeoutMs: 2_000 };
+    const entry = createRequire(import.meta.url).resolve('@fynlo/bench/fleet-process');
+    const fleet = Array.from({ length: processes }, () =>
+      fork(entry, [], { execArgv: [], stdio: ['ignore', 'ignore', 'ignore', 'ipc'] }),
+    );
+    try {
+      const subject = bench.subject.name;
+      for (const member of fleet) {
+        await asked(member, { kind: 'open', subject, options, callers: EACH });
+      }
+      await sleep(1_000);
+      const downAt = now();
+      proxy.set('refuse');
+      proxy.cutAll('reset');
+      await sleep(outageMs);
+      const backAt = now();
+      proxy.set('pass');
+      await sleep(BACK_MS);
+      const reports = await Promise.all(fleet.map((member) => asked(member, { kind: 'report' })));
+      const connects = reports.flatMap((report) =>
+        report.kind === 'report' ? report.connectsAt : [],
+      );
+      const served = reports.map((report) =>
+        report.kind === 'report' ? firstAfter(report.servedAt, backAt) : Infinity,
+      );
+      const meanwhile = connects.filter((at) => at >= downAt + FOUND_OUT_MS && at < backAt);
+      return {
+        knocksPerSecond: meanwhile.length / ((outageMs - FOUND_OUT_MS) / 1_000) / processes,
+        worstTenth: worst(connects, backAt) / (processes * EACH),
+        servedMs: Math.max(...served),
+        unserved: served.filter((ms) => ms === Infinity).length,
+      };
+    } finally {
+      const exits = fleet.map((member) => once(member, 'exit'));
+      for (const member of fleet) member.disconnect();
+      await Promise.all(exits);
+    }
+  },
+};
+
+async function asked(member: ChildProcess, order: FleetOrder): Promise<FleetReply> {
+  const reply = once(member, 'message');
+  member.send(order);
+  return (await reply)[0] as FleetReply;
+}
+
+/** Of the machine's clock, as the processes give their times. */
+function now(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+function firstAfter(times: readonly number[], from: number): number {
+  return (times.find((at) => at >= from) ?? Number.POSITIVE_INFINITY) - from;
+}
+
+/** The most in any tenth of a second, each tenth counted from one of them. */
+function worst(times: readonly number[], from: number): number {
+  const after = times.filter((at) => at >= from).sort((a, b) => a - b);
+  let most = 0;
+  for (let first = 0, last = 0; last < after.length; last++) {
+    while ((after[last] as number) - (after[first] as number) >= TENTH_MS) first++;
+    most = Math.max(most, last - first + 1);
+  }
+  return most;
+}

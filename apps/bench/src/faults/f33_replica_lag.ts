@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerOf } from './error_causes.ts';
+import { atMost, exactly, type Fault } from './fault.ts';
+import { createLedger } from './writers.ts';
+
+const LAG_MS = 1_000;
+/** After that a pool has had a look at the lag: every 5 s, ours. */
+const LOOKED_MS = 7_000;
+
+export const replicaLag: Fault = {
+  id: 'F33',
+  name: 'replica-lag',
+  happens: `the standby that is read from falls behind its primary, further than the ${LAG_MS} ms that readers bear`,
+  must: 'read from the primary then',
+  criteria: [
+    atMost('freshMs', LOOKED_MS, 'ms', 'first reader to see what was written'),
+    exactly('stale', 0, 'readers afterwards that do not'),
+    exactly('errors', 0, 'readers told an error'),
+  ],
+  limitMs: { quick: 40_000, full: 40_000 },
+  async run(bench) {
+    const pair = await bench.pair();
+    await createLedger(bench, pair.url);
+    const pool = await bench.open({
+      databaseUrl: pair.url,
+      servers: { hosts: pair.hosts, role: 'prefer-standby', maxReplicaLagMs: LAG_MS },
+      max: 3,
+      acquireTimeoutMs: 5_000,
+    });
+    await sleep(500);
+    const [{ standby } = { standby: false }] = await pool.query(
+      'select pg_is_in_recovery() standby',
+    );
+    if (standby !== true) throw new Error('the readers do not read from the standby');
+    const tell = (url: string, statement: string): Promise<unknown> =>
+      bench.administer(url, (client) => client.query(statement));
+    await tell(pair.urlOf(pair.standby), 'select pg_wal_replay_pause()');
+    await tell(pair.url, `insert into ledger values ('late')`);
+    const from = performance.now();
+    let freshMs = Number.POSITIVE_INFINITY;
+    let stale = 0;
+    let errors = 0;
+    while (performance.now() - from < LOOKED_MS + 1_000) {
+      const { value, error } = await answerOf(pool.query('select note from ledger'));
+      if (error !== undefined) errors++;
+      else if (value?.length === 1) freshMs = Math.min(freshMs, performance.now() - from);
+      else if (freshMs < Number.POSITIVE_INFINITY) stale++;
+      await sleep(20);
+    }
+    await tell(pair.urlOf(pair.standby), 'select pg_wal_replay_resume()');
+    return { freshMs, stale, errors };
+  },
+};
