@@ -207,3 +207,47 @@ test('behind a query that receives a large result nothing more is sent, however 
   await behind;
   expect(ended).toEqual(['later', 'large', 'behind it']);
 });
+
+test('while a lane receives a large result memory holds that once, and what is asked meanwhile stays with the pool', async () => {
+  await using setting = await proxiedLanes(startFaultProxy, inject('postgresUrl'), {
+    max: 1,
+    pipelining: { ...ONE_LANE, window: 1_000 },
+  });
+  const { pool, proxy, lanes } = setting;
+  const MB = 1 << 20;
+  const usedMb = (): number => {
+    globalThis.gc?.();
+    const { heapUsed, external } = process.memoryUsage();
+    return (heapUsed + external) / MB;
+  };
+  await pool.query('select 1');
+  proxy.set('throttle', { bytesPerSecond: 32 * MB, direction: 'to-client' });
+  const before = usedMb();
+  let received = 0;
+  let mostMb = 0;
+  const large = pool
+    .query("select repeat('x', 1000) as x from generate_series(1, 32_000)")
+    .then(({ rows }) => {
+      mostMb = Math.max(mostMb, usedMb());
+      received = rows.length;
+    });
+  // Until it is known to be large, a query behind it is sent.
+  const few: Promise<unknown>[] = [];
+  await until('it is known to be large', () => {
+    few.push(pool.query('select 1'));
+    return lanes().queued > 0;
+  });
+  const { inFlight } = lanes();
+  const asked = Array.from({ length: 500 }, (_, n) => pool.query('select $1::int as n', [n]));
+  while (received === 0) {
+    if (lanes().inFlight === inFlight) expect(lanes().queued).toBeGreaterThanOrEqual(500);
+    mostMb = Math.max(mostMb, usedMb());
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  await Promise.all([large, ...few, ...asked]);
+  expect(received).toBe(32_000);
+  // 31 MB of text.
+  expect(mostMb - before).toBeGreaterThan(25);
+  expect(mostMb - before).toBeLessThan(60);
+  await until('it is given free', () => usedMb() - before < 8);
+}, 30_000);

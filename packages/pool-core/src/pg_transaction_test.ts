@@ -100,15 +100,21 @@ describe('transaction', () => {
     expect([error.code, attempts]).toEqual(['22012', 1]);
   });
 
-  test('a connection lost under COMMIT leaves open what became of it, and says so', async () => {
+  test.each([
+    ['a connection lost under COMMIT', undefined],
+    // PgBouncer, when its server went: it does not know either.
+    ['a pooler that has lost its server under COMMIT', { severity: 'FATAL', code: '08P01' }],
+  ])('%s leaves open what became of it, and says so', async (_, word) => {
     const error = await caught(
       pool.transaction(async (client) => {
         await client.query(`update ${table} set n = n + 1`);
         const query = client.query.bind(client) as (text: string) => Promise<unknown>;
         client.query = ((text: string) => {
           const answer = query(text);
-          if (text === 'COMMIT') client.connection.stream.destroy();
-          return answer;
+          if (text !== 'COMMIT') return answer;
+          client.connection.stream.destroy();
+          if (word === undefined) return answer;
+          return answer.catch(() => Promise.reject(Object.assign(new Error('lost'), word)));
         }) as never;
       }),
     );
