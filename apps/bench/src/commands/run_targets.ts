@@ -192,7 +192,10 @@ export async function runTargets(
   const result = resultSoFar();
   await writeResultFile(file, result);
   const newBaseline = flags['write-baseline'];
-  if (newBaseline !== undefined && !result.partial) await writeBaseline(newBaseline, result);
+  if (newBaseline !== undefined) {
+    if (result.partial) err.write(`${newBaseline} is not written: the result is partial\n`);
+    else await writeBaseline(newBaseline, result);
+  }
   if (flags.html === true) await writeFile(htmlFileFor(file), htmlReport(result));
   const changes = baseline === undefined ? [] : compareWithBaseline(baseline, result);
   for (const line of baseline === undefined ? [] : notCompared(baseline, result))

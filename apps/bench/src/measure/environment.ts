@@ -76,10 +76,14 @@ export function readEnvironment(packages: readonly string[]): Environment {
   };
 }
 
-/** Files that git does not know are no changes: results lie about, and code that is used is imported by code that it knows. */
+/**
+ * Of the checkout that this build is in, wherever it was started. Files that git does not know are no changes: results lie about,
+ * and code that is used is imported by code that it knows.
+ */
 function gitState(): Pick<Environment, 'commit' | 'dirty' | 'changes'> {
   const git = (...args: string[]): string =>
     execFileSync('git', args, {
+      cwd: dirname(require.resolve('@fynlo/bench/package.json')),
       encoding: 'utf8',
       stdio: ['ignore', 'pipe', 'ignore'],
       maxBuffer: 2 ** 28,
