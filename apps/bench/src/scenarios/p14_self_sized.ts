@@ -1,12 +1,15 @@
 import type { RoundContext, RoundOutcome, Scenario } from '../scenario/scenario.ts';
 import type { PoolKind } from '../subjects/bench_pool.ts';
-import { fynloPool } from '../subjects/fynlo_pool.ts';
+import { fynloFixed, fynloPool } from '../subjects/fynlo_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
 import { makeItems } from './items.ts';
 import { selectItems } from './select_items.ts';
 
-/** The sizes somebody who tunes by hand would try. */
-const SIZES = [2, 4, 8, 10, 16, 20, 32, 50, 100, 200];
+/** The sizes somebody who tunes by hand would try; one for each caller is a subject of its own. */
+const SIZES = [2, 4, 8, 10, 16, 20, 32, 50, 100];
+
+/** One near the best that a sweep finds, on two cores: from 4 to 20 the differences are within the noise. */
+const FIXED = 10;
 
 const LOOK_EVERY_MS = 50;
 
@@ -38,6 +41,12 @@ export const selfSized: Scenario = {
       name: 'best fixed size',
       settings: `pg.Pool at the best of ${SIZES.join(', ')}, measured again`,
       round: sweep,
+    },
+    {
+      // Beside it: what of the difference is the size, and what the pool.
+      name: `fynlo at ${FIXED}`,
+      settings: `@fynlo/pool-core Pool that does not size itself (adaptiveCeiling: false), max = ${FIXED}`,
+      round: (context) => oneSize(fynloFixed, context, FIXED),
     },
     {
       name: 'pg.Pool at 200',

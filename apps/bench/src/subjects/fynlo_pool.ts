@@ -22,6 +22,14 @@ export const fynloPool: PoolKind = {
   },
 };
 
+/** What a query costs, without what sizing costs: beside a pool that sizes itself. */
+export const fynloFixed: PoolKind = {
+  name: 'fynlo fixed',
+  settings: '@fynlo/pool-core Pool, adaptiveCeiling: false, max = connections',
+  open: async (options): Promise<BenchPool> =>
+    benchPoolOf(await openPool(options, { adaptiveCeiling: false })),
+};
+
 /** One-shot queries share a few connections; each lease of one is long, so a split by leases says nothing. */
 export const fynloLanes: PoolKind = {
   name: 'fynlo lanes',
