@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmod, chown, copyFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Account } from './_account.ts';
@@ -6,6 +6,9 @@ import { cacheFolder } from './_cache_folder.ts';
 import type { Keeper } from './_keeper.ts';
 import { exists } from './_paths.ts';
 import type { PostgresBinaries, ProvenBinaries } from './_postgres_binaries.ts';
+
+/** What all are made with. */
+const INITDB = ['-U', 'postgres', '-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'];
 
 /**
  * Gives the server its data, by `initdb`, which takes most of a second of CPU. Where nobody is asked for a password the
@@ -27,11 +30,12 @@ export async function createCluster(
   return password;
 }
 
-/** By version, as a server takes only the data of its own. Undefined where nothing can be kept. */
+/** By version, as a server takes only the data of its own, and by how they are made. Undefined where nothing can be kept. */
 async function placeFor(binaries: ProvenBinaries): Promise<string | undefined> {
   try {
     const version = binaries.version.replaceAll(/[^\w.]+/g, '-');
-    return join(await cacheFolder(), `cluster-${version}.tar`);
+    const made = createHash('sha256').update(INITDB.join(' ')).digest('hex').slice(0, 8);
+    return join(await cacheFolder(), `cluster-${version}-${made}.tar`);
   } catch {
     return undefined;
   }
@@ -58,7 +62,7 @@ async function unpack(keeper: Keeper, account: Account, kept: string): Promise<b
 /** Beside its place first, as other processes do the same, or come for it. */
 async function keep(keeper: Keeper, kept: string): Promise<void> {
   const archive = join(keeper.folder, 'cluster.tar');
-  const staging = `${kept}.${process.pid}`;
+  const staging = `${kept}.${randomBytes(4).toString('hex')}`;
   try {
     await keeper.complete({ command: ['tar', '-cf', archive, '-C', keeper.folder, 'data'] });
     await copyFile(archive, staging);
@@ -85,8 +89,8 @@ async function initialize(
     command: [
       join(binaries.bin, 'initdb'),
       ...['-D', join(keeper.folder, 'data')],
-      ...['-U', 'postgres', `--pwfile=${file}`, '-A', auth],
-      ...['-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
+      ...[`--pwfile=${file}`, '-A', auth],
+      ...INITDB,
     ],
     env: { ...binaries.env, LC_ALL: 'C', TZ: 'UTC' },
   });

@@ -117,6 +117,7 @@ export class Ceiling<C> {
   }
 
   #learned(capacity: ServerCapacity | undefined): void {
+    this.apply();
     const most = (): number => Math.min(this.max, this.#server.cap);
     const before = most();
     this.#server.learn(capacity);
@@ -190,8 +191,9 @@ export class Ceiling<C> {
       return this.#server.refuses ? 'the server had no room for more' : this.#server.describe();
     }
     if (loopHeld) return "this process's event loop is saturated";
-    return phase === 'free'
-      ? 'growth goes in steps, each judged by what it bought'
+    if (phase === 'free') return 'growth goes in steps, each judged by what it bought';
+    return phase === 'trial'
+      ? 'throughput fell as it grew'
       : 'the last growth bought little throughput';
   }
 

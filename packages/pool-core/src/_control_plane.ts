@@ -107,6 +107,7 @@ export class ControlPlane<C> implements Governor<C> {
     this.#scaler.stop();
     this.#health.stop();
     this.decisions.flush();
+    this.decisions.settle();
     const ended = this.pool.end(graceMs);
     this.#tellState();
     this.#awaited.settle(0, true);
@@ -116,7 +117,7 @@ export class ControlPlane<C> implements Governor<C> {
 
   /** Bounds have changed. */
   rebound(): void {
-    this.ceiling.follow();
+    this.ceiling.apply();
     this.lifecycle.fill(this.settings.clock.now());
   }
 

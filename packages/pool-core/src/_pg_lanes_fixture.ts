@@ -53,9 +53,9 @@ export async function proxiedLanes<P extends AnyProxy>(
       proxy.set('pass');
       proxy.cutAll('reset');
       if (!pool.ending) await pool.end({ graceMs: 500 });
-      await until('no lane counts as busy', () => busy(pool) === 0);
       await aside.end();
       await proxy.close();
+      await until('no lane counts as busy', () => busy(pool) === 0);
     },
   };
 }

@@ -59,9 +59,10 @@ async function commit(client: pg.PoolClient): Promise<void> {
   try {
     answer = await client.query('COMMIT');
   } catch (error) {
-    const { severity, code } = error as Record<string, unknown>;
-    // A server that answers has decided; one that does not may have committed, whatever a pooler says in its place.
-    if (severity !== undefined && code !== '08P01') throw error;
+    const { severity, code } = (error ?? {}) as Record<string, unknown>;
+    // A server that answers has decided. One that is ended may have committed before (where it waits for a standby, say), and
+    // so may one in whose place a pooler speaks.
+    if (severity !== undefined && !/^(08|57P)/.test(String(code))) throw error;
     const when = sent ? 'while COMMIT was under way' : 'before COMMIT';
     throw new ConnectionLostError(`The connection was lost ${when}`, {
       maybeExecuted: sent,

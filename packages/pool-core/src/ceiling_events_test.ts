@@ -58,25 +58,29 @@ describe('what a pool allows itself is what the last event of its ceiling says',
       },
       ['server-limit'],
     ],
-  ])('%s', async (_, seen, load, reasons) => {
-    const simulation = simulate(seen, { idleTimeoutMs: 5_000, acquireTimeoutMs: 60_000 });
-    const { time, one, ofCeiling } = simulation;
-    const first = one.manager.stats().ceiling;
-    load(simulation);
-    for (let at = 100; at <= 60_000; at += 100) {
-      await time.run(at);
-      const { ceiling } = one.manager.stats();
-      expect(ofCeiling().at(-1)?.to ?? first, `after ${at} ms`).toBe(ceiling);
-    }
-    const events = ofCeiling();
-    // Each goes on from where the one before has left it.
-    expect(events.map(({ from }) => from)).toEqual([
-      first,
-      ...events.slice(0, -1).map(({ to }) => to),
-    ]);
-    expect(events.map(({ reason }) => reason)).toEqual(expect.arrayContaining(reasons));
-    for (const { inputs } of events) expect(Object.keys(inputs)).not.toEqual([]);
-  });
+  ])(
+    '%s',
+    async (_, seen, load, reasons) => {
+      const simulation = simulate(seen, { idleTimeoutMs: 5_000, acquireTimeoutMs: 60_000 });
+      const { time, one, ofCeiling } = simulation;
+      const first = one.manager.stats().ceiling;
+      load(simulation);
+      for (let at = 100; at <= 60_000; at += 100) {
+        await time.run(at);
+        const { ceiling } = one.manager.stats();
+        expect(ofCeiling().at(-1)?.to ?? first, `after ${at} ms`).toBe(ceiling);
+      }
+      const events = ofCeiling();
+      // Each goes on from where the one before has left it.
+      expect(events.map(({ from }) => from)).toEqual([
+        first,
+        ...events.slice(0, -1).map(({ to }) => to),
+      ]);
+      expect(events.map(({ reason }) => reason)).toEqual(expect.arrayContaining(reasons));
+      for (const { inputs } of events) expect(Object.keys(inputs)).not.toEqual([]);
+    },
+    60_000,
+  );
 });
 
 describe('a climb of many steps', () => {

@@ -69,9 +69,12 @@ export type ScalingReason =
 export interface ScalingEvent {
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
-  /** Size before, or what the pool allowed itself: for `ceiling-*`, `server-*`, `event-loop-saturated` and `resize`. */
+  /**
+   * Size before. For `ceiling-*`, `server-limit` and `event-loop-saturated` what the pool allowed itself before, for
+   * `server-capacity` and `resize` the most it might have had.
+   */
   readonly from: number;
-  /** Size (or ceiling) wanted after. */
+  /** The same after. */
   readonly to: number;
   readonly reason: ScalingReason;
   /** The numbers the decision was made from, e.g. `{ utilization: 0.83, waiting: 4 }`. */

@@ -50,7 +50,7 @@ test('F52 with lanes full of queries, and others that wait for one: all are answ
     max: 3,
     minConnections: 3,
     connectTimeoutMs: 1_000,
-    connectionTimeoutMillis: 1_000,
+    connectionTimeoutMillis: 1_900,
     silenceTimeoutMs: 500,
     healthCheckIntervalMs: 100,
     pipelining: { ...SLOW, maxLanes: 2, depth: 4, window: 8, lingerMs: 60_000 },

@@ -301,7 +301,13 @@ test('and nobody on the lane of a pool notices that they were asked for', async 
     connectionString: inject('postgresUrl'),
     max: 2,
     statement_timeout: 2_000,
-    pipelining: { maxLanes: 1, lingerMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 },
+    pipelining: {
+      maxLanes: 1,
+      lingerMs: 60_000,
+      headMs: 60_000,
+      slowMeanMs: 60_000,
+      slowP95Ms: 60_000,
+    },
   });
   pool.on('error', () => {});
   await pool.detectPooler();

@@ -193,7 +193,13 @@ test(`so it does on the lane of a pool, whose next caller sees it as it was (see
     connectionString: inject('postgresUrl'),
     statement_timeout: 500,
     max: 2,
-    pipelining: { maxLanes: 1, lingerMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 },
+    pipelining: {
+      maxLanes: 1,
+      lingerMs: 60_000,
+      headMs: 60_000,
+      slowMeanMs: 60_000,
+      slowP95Ms: 60_000,
+    },
   });
   await pool.detectPooler();
   const look = async (): Promise<unknown> => (await pool.query(STATE)).rows[0];
@@ -222,7 +228,13 @@ test('an update of the settings through their view is seen by nobody after it', 
     connectionString: inject('postgresUrl'),
     max: 2,
     // Nothing counts as slow, or it would leave the lane.
-    pipelining: { maxLanes: 1, lingerMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 },
+    pipelining: {
+      maxLanes: 1,
+      lingerMs: 60_000,
+      headMs: 60_000,
+      slowMeanMs: 60_000,
+      slowP95Ms: 60_000,
+    },
   });
   await pool.detectPooler();
   await pool.query(LOAD);

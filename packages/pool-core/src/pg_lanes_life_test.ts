@@ -100,6 +100,7 @@ describe('the stack of an error names who asked', () => {
 
   test('for a place in time', async () => {
     await using setting = await proxied({ max: 1, connectionTimeoutMillis: 400 });
+    await setting.pool.warm(1);
     const client = await setting.pool.connect();
     const error = await caught(asker(setting.pool, { text: 'select 1' }));
     expect(error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT' });

@@ -40,7 +40,7 @@ function proxied(options: PoolOptions = {}) {
 
 describe('the deadline of a query that waits behind a full lane', () => {
   test('is connectionTimeoutMillis: it is kept, the error says so, and nothing of it is executed later', async () => {
-    await using setting = await proxied({ connectionTimeoutMillis: 200 });
+    await using setting = await proxied({ connectionTimeoutMillis: 1_000 });
     const { pool, lanes } = setting;
     await pool.query('select 1');
     const abort = new AbortController();
@@ -57,20 +57,21 @@ describe('the deadline of a query that waits behind a full lane', () => {
       const lostBefore = lost.ms;
       const error = await caught(pool.query(insert, [n]));
       waited.push(performance.now() - begun);
-      late.push(performance.now() - begun - 200 - (lost.ms - lostBefore));
+      late.push(performance.now() - begun - 1_000 - (lost.ms - lostBefore));
       return error;
     });
     for (const error of await Promise.all(asked)) {
-      expect(error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT', timeoutMs: 200 });
+      expect(error).toMatchObject({ code: 'ERR_POOL_ACQUIRE_TIMEOUT', timeoutMs: 1_000 });
       expect(error.message).toContain('timeout exceeded when trying to connect');
-      expect(error.message).toContain('acquireTimeoutMs 200');
+      expect(error.message).toContain('acquireTimeoutMs 1000');
     }
     expect(Math.max(...late)).toBeLessThan(LATE_MS);
-    expect(Math.min(...waited)).toBeGreaterThanOrEqual(199);
+    expect(Math.min(...waited)).toBeGreaterThanOrEqual(999);
     expect(pool.waitingCount).toBe(0);
     abort.abort();
     await Promise.all(full);
-    // The lane is free: whatever had been kept would be sent now, ahead of these.
+    await until('the lane is free', () => lanes().inFlight === 0);
+    // Whatever had been kept would be sent now, ahead of these.
     await Promise.all([100, 101, 102].map((n) => pool.query(insert, [n])));
     expect(await written()).toEqual([100, 101, 102]);
     expect(pool.stats().acquireTimeouts).toBe(30);
@@ -83,8 +84,8 @@ describe('the deadline of a query that waits behind a full lane', () => {
     });
     const { pool, lanes } = setting;
     await pool.query('select 1');
-    const full = pool.query('select pg_sleep(0.4)');
-    const timed = { query_timeout: 150 };
+    const full = pool.query('select pg_sleep(1.3)');
+    const timed = { query_timeout: 1_000 };
     const waits = pool.query({ text: 'select 1 as n', ...timed } as pg.QueryConfig);
     const stops = caught(pool.query({ text: 'select pg_sleep(60)', ...timed } as never));
     expect(lanes()).toMatchObject({ inFlight: 1, queued: 2 });
@@ -94,10 +95,11 @@ describe('the deadline of a query that waits behind a full lane', () => {
     using lost = new LostTime();
     const begun = performance.now();
     expect((await stops).message).toBe('Query read timeout');
-    expect(performance.now() - begun - lost.ms).toBeLessThan(150 + LATE_MS);
+    expect(performance.now() - begun - lost.ms).toBeLessThan(1_000 + LATE_MS);
     // Stopped on the server as well: the lane is free.
     await until('it is stopped', () => lanes().inFlight === 0);
-    expect(lanes()).toMatchObject({ cancelled: 1, lanes: 1 });
+    expect(lanes().lanes).toBe(1);
+    expect(lanes().cancelled).toBeGreaterThan(0);
   });
 });
 
@@ -119,7 +121,7 @@ test('F75 a signal that fires after a lane was lost and before its queries are s
         resolve();
       });
     });
-  // Six in flight, of which every other one will be given up, and four that were not sent yet.
+  // Behind the head seven in flight, of which five will be given up, and three that were not sent yet.
   const given = [0, 2, 4, 6, 8].map((n) => ask(n, abort.signal));
   const kept = [1, 3, 5, 7, 9].map((n) => ask(n));
   await until('it is full', () => lanes().inFlight === 8 && lanes().queued === 3);

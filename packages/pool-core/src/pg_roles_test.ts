@@ -14,6 +14,9 @@ import { Pool } from './pool.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
+/** Else a busy machine takes queries off their lanes. */
+const NOTHING_IS_SLOW = { headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
+
 let one: RunningPostgres;
 let two: RunningStandby;
 /** Whose turn it is. */
@@ -160,7 +163,7 @@ describe('targetSessionAttrs', () => {
 describe('F30 a failover', () => {
   test.each([
     ['connections of their own', undefined],
-    ['lanes', { maxLanes: 2, depth: 1, lingerMs: 60_000 }],
+    ['lanes', { ...NOTHING_IS_SLOW, maxLanes: 2, depth: 1, lingerMs: 60_000 }],
   ])(
     'writes over %s go on with the new primary within 5 s; nobody gets the old one, and nothing is lost',
     async (_, pipelining) => {
@@ -241,20 +244,20 @@ describe('F30 a failover', () => {
   });
 
   test('of all that is in flight on lanes to such a primary one is told 25006 for each lane at most, and the rest is executed once', async () => {
-    const ONE = { headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000, lingerMs: 60_000 };
     const pool = make({
       targetSessionAttrs: 'read-write',
-      pipelining: { ...ONE, maxLanes: 2, depth: 1 },
+      pipelining: { ...NOTHING_IS_SLOW, maxLanes: 2, depth: 1, lingerMs: 60_000 },
     });
     const changes = changesOf(pool);
     const lanes = () => pool.stats().lanes;
     await Promise.all(Array.from({ length: 8 }, () => pool.query('select pg_sleep(0.01)')));
     await until('there are two', () => lanes()?.lanes === 2);
-    const heads = [1, 2].map(() => pool.query('select pg_sleep(1)'));
+    const heads = [1, 2].map(() => pool.query('select pg_sleep(3)'));
+    const mark = `lane-${Date.now()}`;
     const codes: string[] = [];
     const insert = 'insert into ledger (note) values ($1)';
     const asked = Array.from({ length: 12 }, (_, n) =>
-      pool.query(insert, [`lane-${n}`]).then(
+      pool.query(insert, [`${mark}-${n}`]).then(
         () => codes.push('done'),
         (error) => codes.push(String(error.code)),
       ),
@@ -274,7 +277,7 @@ describe('F30 a failover', () => {
     expect(told.filter((code) => code !== '25006')).toEqual([]);
     expect(told.length).toBeLessThanOrEqual(2);
     const { rows } = await pool.query(
-      `select note, count(*)::int as n from ledger where note like 'lane-%' group by note`,
+      `select note, count(*)::int as n from ledger where note like '${mark}-%' group by note`,
     );
     expect(rows).toHaveLength(12 - told.length);
     expect(rows.filter(({ n }) => n !== 1)).toEqual([]);
@@ -516,6 +519,7 @@ test('F34 of transactions that a switchover ends, maybeExecuted is true of the o
       max: 3,
       silenceTimeoutMs: 60_000,
     });
+    const mark = `f34 ${Date.now()}`;
     const gates = new EventEmitter();
     const insert = 'insert into ledger (note) values ($1)';
     let open = 0;
@@ -525,24 +529,24 @@ test('F34 of transactions that a switchover ends, maybeExecuted is true of the o
         open++;
         await then(client);
       });
-    const committing = caught(transact('f34 committing', () => once(gates, 'commit')));
+    const committing = caught(transact(`${mark} committing`, () => once(gates, 'commit')));
     const executing = caught(
-      transact('f34 executing', (client) => client.query('select pg_sleep(60)')),
+      transact(`${mark} executing`, (client) => client.query('select pg_sleep(60)')),
     );
     const thinking = caught(
-      transact('f34 thinking', async (client) => {
+      transact(`${mark} thinking`, async (client) => {
         await once(gates, 'go on');
-        await client.query(insert, ['f34 never sent']);
+        await client.query(insert, [`${mark} never sent`]);
       }),
     );
     await until('they are open', () => open === 3);
-    const waiting = transact('f34 waiting', () => Promise.resolve());
+    const waiting = transact(`${mark} waiting`, () => Promise.resolve());
     waiting.catch(() => undefined);
     // What the server answers from now on is lost.
     proxy.set('blackhole-to-client', { fresh: false });
     gates.emit('commit');
     await until('it is committed', async () =>
-      Boolean(await ask(primary, `select 1 from ledger where note = 'f34 committing'`)),
+      Boolean(await ask(primary, `select 1 from ledger where note = '${mark} committing'`)),
     );
     await primary.shutdown('fast');
     proxy.cutAll('reset');
@@ -558,9 +562,9 @@ test('F34 of transactions that a switchover ends, maybeExecuted is true of the o
     [primary, standby] = [standby, primary];
     await waiting;
     const { rows } = await pool.query(
-      `select note from ledger where note like 'f34 %' order by note`,
+      `select note from ledger where note like '${mark} %' order by note`,
     );
-    expect(rows.map(({ note }) => note)).toEqual(['f34 committing', 'f34 waiting']);
+    expect(rows.map(({ note }) => note)).toEqual([`${mark} committing`, `${mark} waiting`]);
     await caughtUp();
   } finally {
     await Promise.all(pools.splice(0).map((pool) => pool.end({ graceMs: 0 })));
