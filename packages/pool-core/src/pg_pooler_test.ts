@@ -283,8 +283,10 @@ describe('what the verdict promises of PgBouncer in transaction mode', () => {
       await using setting = await behind({}, { poolMode, defaultPoolSize: 1 });
       const { pool, bouncer } = setting;
       const { pipelining } = await pool.detectPooler();
+      const misleads = /^1\.(?:[0-9]|1[0-9]|20)\./.test(bouncer.version);
       let misled = 0;
-      for (let round = 0; round < 10; round++) {
+      // It depends on what comes first at the pooler: one in several rounds, fewer on a busy machine.
+      for (let round = 0; round < (misleads ? 60 : 10) && misled === 0; round++) {
         const lost = new pg.Client({ connectionString: bouncer.url, pipeline: true } as never);
         lost.on('error', () => {});
         await lost.connect();
@@ -307,9 +309,9 @@ describe('what the verdict promises of PgBouncer in transaction mode', () => {
         }
       }
       if (misled > 0) expect(pipelining).toBe(false);
-      if (/^1\.(?:[0-9]|1[0-9]|20)\./.test(bouncer.version)) expect(misled).toBeGreaterThan(0);
-      else expect(misled).toBe(0);
+      expect(misled).toBe(misleads ? 1 : 0);
     },
+    60_000,
   );
 
   const named = (i: number): pg.QueryConfig => ({
