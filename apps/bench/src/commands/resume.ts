@@ -35,14 +35,17 @@ export function refuseOtherwiseAsked(
 ): void {
   const stays = kept.scenarios.filter(({ failure }) => failure === undefined);
   const planned = plan.map(({ scenario: { id }, params }) => ({ id, params }));
+  const runs = [...(kept.earlier ?? []), kept];
   const differences = [
-    ...new Set([...(kept.earlier ?? []), kept].flatMap((run) => askedDifferences(run, asked))),
+    ...new Set(runs.flatMap((run) => askedDifferences(run, asked))),
     ...loadDifferences({ scenarios: stays }, { scenarios: planned }),
   ];
   if (stays.length === 0 || differences.length === 0) return;
-  throw new UsageError(
-    `Cannot resume ${path}: ${differences.join('; ')}. Give the flags it was made with (${kept.command}), or measure anew without --resume`,
-  );
+  // Of a run that does not say what it was asked for, no flags are the same.
+  const advice = runs.some((run) => run.asked === undefined)
+    ? 'Measure anew without --resume'
+    : `Give the flags it was made with (${kept.command}), or measure anew without --resume`;
+  throw new UsageError(`Cannot resume ${path}: ${differences.join('; ')}. ${advice}`);
 }
 
 function askedDifferences({ asked: before }: Pick<EarlierRun, 'asked'>, now: Asked): string[] {

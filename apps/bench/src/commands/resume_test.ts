@@ -50,7 +50,9 @@ test('a file is not resumed when an earlier run in it was asked otherwise, or do
   const mixed = (asked: unknown) => file({}, { earlier: [{ asked, rows: ['P7'] }] });
   expect(() => resume(mixed(askedOf({})), {})).not.toThrow();
   expect(() => resume(mixed(askedOf({ seed: 7 })), {})).toThrow('--seed 7 there, --seed 1 here');
-  expect(() => resume(mixed(undefined), {})).toThrow('it does not say what it was asked for');
+  expect(() => resume(mixed(undefined), {})).toThrow(
+    'it does not say what it was asked for. Measure anew without --resume',
+  );
 });
 
 test('a file of which no row stays is resumed with any flags', () => {

@@ -4,7 +4,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../cli/errors.ts';
 import { type Change, compareSamples } from '../compare/compare.ts';
-import { comparableSamples, type SampledCriterion } from '../compare/samples.ts';
+import { comparableSamples, keyOf, type SampledCriterion } from '../compare/samples.ts';
 import type { MetricName } from '../measure/metric.ts';
 import type { Params } from '../scenario/scenario.ts';
 import type { ResultFile } from './result_file.ts';
@@ -68,14 +68,28 @@ export function compareWithBaseline(baseline: Baseline, result: ResultFile): Cha
   );
 }
 
-/** Rows that both have, but that cannot be compared: a line each, for a comparison must not shrink unseen. */
+/** Rows of a run that could be compared and are not: a comparison must not shrink unseen. */
 export function notCompared(baseline: Baseline, { scenarios }: ResultFile): string[] {
-  return scenarios.flatMap(({ id, params }) => {
+  const missing = missingIn(baseline, { scenarios });
+  const verb = missing.length === 1 ? 'is' : 'are';
+  const otherLoads = scenarios.flatMap(({ id, params }) => {
     const [theirs, ours] = [JSON.stringify(baseline.loads[id]), JSON.stringify(loadOf(params))];
     return theirs === undefined || theirs === ours
       ? []
       : [`${id} is not compared with the baseline: that is of ${theirs}, this of ${ours}`];
   });
+  const absent = missing.length === 0 ? [] : [`${missing.join(', ')} ${verb} not in the baseline`];
+  return [...otherLoads, ...absent];
+}
+
+/** Ratios that the baseline lacks, by their rows; by row and metric where it has others of that row. */
+function missingIn({ ratios }: Baseline, result: Pick<ResultFile, 'scenarios'>): string[] {
+  const keys = new Set(ratios.map(keyOf));
+  const rows = new Set(ratios.map(({ scenario }) => scenario));
+  const names = comparableSamples(result)
+    .filter((sample) => sample.peer !== undefined && !keys.has(keyOf(sample)))
+    .map(({ scenario, metric }) => (rows.has(scenario) ? `${scenario} ${metric}` : scenario));
+  return [...new Set(names)];
 }
 
 /** Where the baseline is that is committed beside this app. */

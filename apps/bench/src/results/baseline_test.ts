@@ -81,6 +81,18 @@ test('compareWithBaseline() compares no row that was measured under another load
   expect(longer).toHaveLength(2);
 });
 
+test('notCompared() names the rows that the baseline lacks, and the metrics of those that it has', async () => {
+  const whole = await baseline();
+  expect(notCompared(whole, result(1.5, 1))).toEqual([]);
+  expect(notCompared({ ...whole, ratios: [], loads: {} }, result(1.5, 1))).toEqual([
+    'P6 is not in the baseline',
+  ]);
+  const ratios = whole.ratios.filter(({ metric }) => metric !== 'p99Ms');
+  expect(notCompared({ ...whole, ratios }, result(1.5, 1))).toEqual([
+    'P6 p99Ms is not in the baseline',
+  ]);
+});
+
 test('readCommittedBaseline() says in one line when the file is missing', async () => {
   const notes: string[] = [];
   const path = join(folder, 'missing.json');

@@ -4,7 +4,7 @@ import type { ResultFile } from './result_file.ts';
 
 /**
  * How the commit and the surroundings of a row differ from those of the run that its table is of. What one of them did not look
- * at (a run without a row left to measure starts no server) is no difference.
+ * at (a build outside a repository has no commit) is no difference.
  */
 export function elsewhere(
   row: Pick<ResultFile, 'environment'>,

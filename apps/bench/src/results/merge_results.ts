@@ -3,8 +3,8 @@ import type { EarlierRun, ResultFile, ScenarioResult } from './result_file.ts';
 
 /**
  * One result of several, oldest first: a scenario that more than one measured counts as the last of them found it. What
- * the file says of its run is said of the last one; the others are named beside it with the scenarios that are theirs, and
- * each scenario of another commit or another machine says so.
+ * the file says of its run is said of the last one that measured something; the others are named beside it with the scenarios that are
+ * theirs, and each scenario of another commit or another machine says so.
  *
  * @param order ids in the order of the table; others come after them
  */
@@ -12,8 +12,10 @@ export function mergeResults(
   results: readonly [ResultFile, ...ResultFile[]],
   order: readonly string[],
 ): ResultFile {
-  const last = results.at(-1) as ResultFile;
-  if (results.length === 1) return last;
+  const [first] = results;
+  if (results.length === 1) return first;
+  // One that found nothing left to measure is no place that rows could be elsewhere of.
+  const last = results.findLast(({ scenarios }) => scenarios.length > 0) ?? first;
 
   const owners = new Map<string, { run: ResultFile | EarlierRun; scenario: ScenarioResult }>();
   for (const result of results) {

@@ -83,10 +83,18 @@ test('mergeResults() marks the rows of another commit, other changes or another 
   );
 });
 
+test('mergeResults() holds no row against the place of a run that measured none', () => {
+  const idle = run('b', []);
+  const elsewhere = { ...idle, environment: { ...idle.environment, node: 'v22' } };
+  const merged = mergeResults([run('a', ['P1']), elsewhere], ORDER);
+  expect([merged.command, merged.environment.node, merged.earlier]).toEqual(['a', 'v20', []]);
+  expect(merged.scenarios[0]?.elsewhere).toBeUndefined();
+});
+
 test('mergeResults() calls no server another for a run that started none', () => {
   const server = { version: '18.4', source: 'npm', settings: { fsync: 'off' } };
   const made = run('a', ['P1']);
   const measured = { ...made, environment: { ...made.environment, postgres: server } };
-  const [row] = mergeResults([measured, run('b', [])], ORDER).scenarios;
+  const [row] = mergeResults([measured, run('b', ['P2'])], ORDER).scenarios;
   expect(row?.elsewhere).toBeUndefined();
 });

@@ -1,7 +1,8 @@
 import { UsageError } from '../cli/errors.ts';
 import { unknownName } from '../cli/suggest.ts';
 import { isMetricName, METRICS } from '../measure/metric.ts';
-import type { Criterion, Scenario } from '../scenario/scenario.ts';
+import type { Criterion, Params, Scenario } from '../scenario/scenario.ts';
+import { isGiven } from './verdict.ts';
 
 /** A bound from the command line, beside those the scenario states itself. */
 export interface Threshold {
@@ -69,4 +70,22 @@ export function parseThreshold(text: string, scenarios: readonly Scenario[]): Th
       bound: value,
     },
   };
+}
+
+/**
+ * Refuses a bound on operations a second in a row whose rate is given: a pass would say nothing of how many there could be.
+ *
+ * @throws UsageError
+ */
+export function refuseGiven(
+  thresholds: readonly Threshold[],
+  rows: readonly { readonly scenario: Pick<Scenario, 'id'>; readonly params: Params }[],
+): void {
+  for (const { text, scenario: id, criterion } of thresholds) {
+    const params = rows.find(({ scenario }) => scenario.id === id)?.params;
+    if (params === undefined || !isGiven(criterion.metric, params)) continue;
+    throw new UsageError(
+      `${params.ratePerSecond} operations a second are given to ${id}, which measures none: no threshold "${text}" there`,
+    );
+  }
 }

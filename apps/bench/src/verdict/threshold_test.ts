@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseThreshold } from './threshold.ts';
+import { parseThreshold, refuseGiven } from './threshold.ts';
 
 const scenario = {
   id: 'P6',
@@ -32,4 +32,20 @@ test.each([
   ['P6.p99Ms<1.2.3', /"1.2.3" is no number/],
 ])('parseThreshold(%s) refuses with %s', (text, message) => {
   expect(() => parseThreshold(text, [scenario])).toThrow(message);
+});
+
+test('refuseGiven() refuses a bound on operations a second at a rate that is given, and no other', () => {
+  const refuse = (text: string, load: { ratePerSecond?: number }): void =>
+    refuseGiven(
+      [parseThreshold(text, [scenario])],
+      [{ scenario, params: { callers: 1, connections: 1, warmupMs: 1, durationMs: 1, ...load } }],
+    );
+  const given = { ratePerSecond: 200 };
+  for (const text of ['P6.opsPerSecond>=150', 'P6.opsPerSecond@fynlo/pg.Pool>=1']) {
+    expect(() => refuse(text, given)).toThrow(
+      `200 operations a second are given to P6, which measures none: no threshold "${text}" there`,
+    );
+    expect(() => refuse(text, {})).not.toThrow();
+  }
+  expect(() => refuse('P6.p99Ms<5', given)).not.toThrow();
 });
