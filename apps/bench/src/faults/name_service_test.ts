@@ -1,9 +1,9 @@
 import dns from 'node:dns';
-import { lookup } from 'node:dns/promises';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { NAME, NameService } from './name_service.ts';
 
+const before = dns.lookup;
 let names: NameService;
 beforeEach(() => {
   names = new NameService();
@@ -32,11 +32,10 @@ test('NameService leaves other names, and addresses, to the machine', async () =
     dns.lookup('127.0.0.3', (_, found) => resolve(found)),
   );
   expect(address).toBe('127.0.0.3');
-  expect(await lookup('127.0.0.4')).toMatchObject({ address: '127.0.0.4' });
 });
 
-test('NameService is gone after restore()', async () => {
-  names.addresses = ['127.0.0.9'];
+test('NameService is gone after restore()', () => {
+  expect(dns.lookup).not.toBe(before);
   names.restore();
-  expect(await addressTried()).not.toBe('127.0.0.9');
+  expect(dns.lookup).toBe(before);
 });

@@ -19,7 +19,7 @@ test('runScenario() fails a row whose subject reports nothing for what a criteri
   });
   expect(failure).toBe('Round of @fynlo/pool-core in S3 failed: it reported undefined as hitRatio');
   expect(verdict).toBe('fail');
-});
+}, 60_000);
 
 test('runScenario() judges no operations a second that were given, and still what came of them', async () => {
   const { criteria } = await runScenario({
@@ -37,4 +37,4 @@ test('runScenario() judges no operations a second that were given, and still wha
     ['inconclusive', expect.stringContaining('2000 operations a second are given')],
     ['inconclusive', 'no rounds'],
   ]);
-});
+}, 60_000);
