@@ -60,7 +60,12 @@ export interface FaultPoolOptions {
   readonly password?: () => Promise<string>;
   /** Servers that take each other's place, in place of the one in `databaseUrl`, and what is wanted of them. */
   readonly servers?: FaultServers;
-  /** Connections are not to get older than this, ms. @default Infinity */
+  /** Whether a server that only reads is of no use; who can ask for one that writes does. @default false */
+  readonly writable?: boolean;
+  /**
+   * The age at which connections are to be replaced, ms; with a spread, where the library's documentation has one.
+   * @default Infinity
+   */
   readonly maxLifetimeMs?: number;
   /**
    * By how much the times are multiplied in which the library does something by itself (closes or checks idle connections, looks at
@@ -89,5 +94,7 @@ export interface FaultSubject {
   readonly settings: string;
   /** Whether an acquire has a deadline: the oracle holds it to it. */
   readonly keepsDeadlines: boolean;
+  /** Whether its errors promise to say, as `maybeExecuted`, whether a statement may have been executed. @default false */
+  readonly flagsExecuted?: boolean;
   open(options: FaultPoolOptions): Promise<FaultPool>;
 }

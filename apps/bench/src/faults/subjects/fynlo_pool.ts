@@ -8,6 +8,7 @@ export const fynloPool: FaultSubject = {
   settings:
     '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining; F20 and F81 with minConnections',
   keepsDeadlines: true,
+  flagsExecuted: true,
   async open(options) {
     const { Pool } = await import('@fynlo/pool-core');
     const {

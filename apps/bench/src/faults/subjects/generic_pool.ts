@@ -3,10 +3,14 @@ import { NotApplicableError } from '../fault.ts';
 import type { FaultClient, FaultSubject } from '../fault_subject.ts';
 import { clientOf, clientOptions, refuseWhatClientsLack } from './pg_clients.ts';
 
+/** Its default, which counts for nothing as long as nobody looks: by default that is so. */
+const IDLE_TIMEOUT_MS = 30_000;
+const EVICTION_RUN_MS = 10_000;
+
 export const genericPool: FaultSubject = {
   name: 'generic-pool',
   settings:
-    'generic-pool of pg Clients: max and acquireTimeoutMillis as the case says, testOnBorrow with a check for broken clients, an error listener on each, broken clients destroyed',
+    'generic-pool of pg Clients: max and acquireTimeoutMillis as the case says, testOnBorrow with a check for broken clients, an error listener on each, broken clients destroyed; F20 and F32n with idleTimeoutMillis and evictionRunIntervalMillis',
   keepsDeadlines: true,
   async open(options) {
     refuseWhatClientsLack(options);
@@ -30,7 +34,17 @@ export const genericPool: FaultSubject = {
         destroy: (client) => client.end(),
         validate: async (client) => !broken.has(client),
       },
-      { max: options.max, acquireTimeoutMillis: options.acquireTimeoutMs, testOnBorrow: true },
+      {
+        max: options.max,
+        acquireTimeoutMillis: options.acquireTimeoutMs,
+        testOnBorrow: true,
+        ...(options.idleTimesBy === undefined
+          ? {}
+          : {
+              idleTimeoutMillis: IDLE_TIMEOUT_MS * options.idleTimesBy,
+              evictionRunIntervalMillis: EVICTION_RUN_MS * options.idleTimesBy,
+            }),
+      },
     );
     // As its documentation asks for.
     pool.on('factoryCreateError', () => undefined);
