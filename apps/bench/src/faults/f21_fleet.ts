@@ -22,6 +22,7 @@ export const fleetOutage: Fault = {
     atMost('worstTenth', 0.25, '', 'of all connections, so many begun in the worst 0.1 s after'),
     atMost('servedMs', BACK_MS, 'ms', 'last process served after'),
     exactly('unserved', 0, 'processes unserved 5 s after'),
+    exactly('uncaught', 0, 'errors that end a process, in all of them'),
   ],
   limitMs: { quick: 60_000, full: 720_000 },
   async run(bench) {
@@ -47,32 +48,43 @@ export const fleetOutage: Fault = {
       const backAt = now();
       proxy.set('pass');
       await sleep(BACK_MS);
-      const reports = await Promise.all(fleet.map((member) => asked(member, { kind: 'report' })));
-      const connects = reports.flatMap((report) =>
-        report.kind === 'report' ? report.connectsAt : [],
-      );
-      const served = reports.map((report) =>
-        report.kind === 'report' ? firstAfter(report.servedAt, backAt) : Infinity,
-      );
+      const replies = await Promise.all(fleet.map((member) => asked(member, { kind: 'report' })));
+      const reports = replies.filter((reply) => reply.kind === 'report');
+      const connects = reports.flatMap(({ connectsAt }) => connectsAt);
+      const served = reports.map(({ servedAt }) => firstAfter(servedAt, backAt));
       const meanwhile = connects.filter((at) => at >= downAt + FOUND_OUT_MS && at < backAt);
       return {
         knocksPerSecond: meanwhile.length / ((outageMs - FOUND_OUT_MS) / 1_000) / processes,
         worstTenth: worst(connects, backAt) / (processes * EACH),
         servedMs: Math.max(...served),
         unserved: served.filter((ms) => ms === Infinity).length,
+        uncaught: reports.reduce((sum, { uncaught }) => sum + uncaught, 0),
       };
     } finally {
-      const exits = fleet.map((member) => once(member, 'exit'));
-      for (const member of fleet) member.disconnect();
+      const alive = fleet.filter(({ exitCode, signalCode }) => (exitCode ?? signalCode) === null);
+      const exits = alive.map((member) => once(member, 'exit'));
+      for (const member of alive) if (member.connected) member.disconnect();
       await Promise.all(exits);
     }
   },
 };
 
+/** @throws when it cannot do it, or is gone: it would never answer */
 async function asked(member: ChildProcess, order: FleetOrder): Promise<FleetReply> {
-  const reply = once(member, 'message');
-  member.send(order);
-  return (await reply)[0] as FleetReply;
+  const settled = new AbortController();
+  const { signal } = settled;
+  const gone = once(member, 'exit', { signal }).then(([code, killedBy]) => {
+    throw new Error(`a process of the fleet ended with ${killedBy ?? code}`);
+  });
+  try {
+    const answer = once(member, 'message', { signal });
+    member.send(order);
+    const [reply] = (await Promise.race([answer, gone])) as [FleetReply];
+    if (reply.kind === 'failed') throw new Error(`a process of the fleet: ${reply.reason}`);
+    return reply;
+  } finally {
+    settled.abort();
+  }
 }
 
 /** Of the machine's clock, as the processes give their times. */

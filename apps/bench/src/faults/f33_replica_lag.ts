@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client } from 'pg';
 import { answerOf } from './error_causes.ts';
 import { atMost, exactly, type Fault } from './fault.ts';
 import { createLedger } from './writers.ts';
@@ -35,6 +36,7 @@ export const replicaLag: Fault = {
     const tell = (url: string, statement: string): Promise<unknown> =>
       bench.administer(url, (client) => client.query(statement));
     await tell(pair.urlOf(pair.standby), 'select pg_wal_replay_pause()');
+    await bench.administer(pair.urlOf(pair.standby), paused);
     await tell(pair.url, `insert into ledger values ('late')`);
     const from = performance.now();
     let freshMs = Number.POSITIVE_INFINITY;
@@ -51,3 +53,12 @@ export const replicaLag: Fault = {
     return { freshMs, stale, errors };
   },
 };
+
+/** A pause is only asked for at first: what is replayed until then would make a standby of today's of one that is to be behind. */
+async function paused(client: Client): Promise<void> {
+  for (const from = performance.now(); performance.now() - from < 5_000; await sleep(20)) {
+    const { rows } = await client.query('select pg_get_wal_replay_pause_state() state');
+    if (rows[0]?.state === 'paused') return;
+  }
+  throw new Error('the standby does not pause, and is not behind');
+}

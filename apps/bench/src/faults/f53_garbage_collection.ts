@@ -16,7 +16,8 @@ export const garbageCollection: Fault = {
   criteria: [
     exactly('errors', 0, 'callers told an error'),
     exactly('reconnects', 0, 'connects begun'),
-    atLeast('served', 100, '', 'callers served meanwhile'),
+    // That they go on at all: how many depends on the machine.
+    atLeast('served', 20, '', 'callers served meanwhile'),
   ],
   nodeFlags: ['--expose-gc'],
   async run(bench) {

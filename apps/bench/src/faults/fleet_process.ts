@@ -19,18 +19,20 @@ export type FleetOrder =
 /** What it gets back, one for each order. Times are of the machine's clock, which the processes share. */
 export type FleetReply =
   | { readonly kind: 'opened' }
+  | { readonly kind: 'failed'; readonly reason: string }
   | {
       readonly kind: 'report';
       /** When it began each connect. */
       readonly connectsAt: readonly number[];
       /** When somebody was served; one in 5 ms is enough. */
       readonly servedAt: readonly number[];
-      readonly errors: number;
+      /** Errors that end a process. */
+      readonly uncaught: number;
     };
 
-// As in a service: what is told to nobody is written down, and the process goes on.
-process.on('uncaughtException', () => undefined);
-process.on('unhandledRejection', () => undefined);
+let uncaught = 0;
+for (const event of ['uncaughtException', 'unhandledRejection'] as const)
+  process.on(event, () => uncaught++);
 
 const watch = new SocketWatch();
 let callers: Callers | undefined;
@@ -47,11 +49,13 @@ function report(): FleetReply {
   const { timeOrigin } = performance;
   const connectsAt = watch.sockets.map(({ begunAt }) => timeOrigin + begunAt);
   const servedAt = (callers?.servedAt ?? []).map((at) => timeOrigin + at);
-  return { kind: 'report', connectsAt, servedAt, errors: callers?.errors.length ?? 0 };
+  return { kind: 'report', connectsAt, servedAt, uncaught };
 }
 
 process.on('message', (order: FleetOrder) => {
   const reply = order.kind === 'open' ? open(order) : Promise.resolve(report());
-  void reply.then((answer) => process.send?.(answer));
+  void reply
+    .catch((error: unknown): FleetReply => ({ kind: 'failed', reason: String(error) }))
+    .then((answer) => process.send?.(answer));
 });
 process.once('disconnect', () => process.exit(0));

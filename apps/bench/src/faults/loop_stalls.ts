@@ -2,7 +2,7 @@
 const EVERY_MS = 5;
 /** A look so much later than it should be is a stall, ms: less is the timer's own grain. */
 const GRAIN_MS = 2;
-/** A case asks about its last deadline only; a second's worth of stalls would do. */
+/** There are 200 in a second at most, and a case asks about its last deadline only. */
 const KEPT = 10_000;
 
 /**
