@@ -113,4 +113,18 @@ describe('a climb of many steps', () => {
     await time.run(10_000);
     expect(ofCeiling()).toMatchObject([{ from: 16 }, { from: ceiling, to: 500 }]);
   });
+
+  it('is told when the pool ends before it has settled, and so is what a caller asks to be warm', async () => {
+    const { time, one } = simulate(false);
+    const told: ScalingEvent[] = [];
+    one.manager.on('scaled', (event) => {
+      if (event.reason.startsWith('ceiling')) told.push(event);
+    });
+    void one.manager.warm(100).catch(() => {});
+    await time.run(50);
+    expect(one.manager.stats().ceiling).toBe(100);
+    expect(told).toEqual([]);
+    void one.manager.end();
+    expect(told).toMatchObject([{ from: 16, to: 100, reason: 'ceiling-step' }]);
+  });
 });
