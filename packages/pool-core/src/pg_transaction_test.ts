@@ -104,6 +104,8 @@ describe('transaction', () => {
     ['a connection lost under COMMIT', undefined],
     // PgBouncer, when its server went: it does not know either.
     ['a pooler that has lost its server under COMMIT', { severity: 'FATAL', code: '08P01' }],
+    // Where a COMMIT waits for a standby, it is done here by then.
+    ['a backend that is ended under COMMIT', { severity: 'FATAL', code: '57P01' }],
   ])('%s leaves open what became of it, and says so', async (_, word) => {
     const error = await caught(
       pool.transaction(async (client) => {
