@@ -473,14 +473,16 @@ describe('F33 replica lag', () => {
 test('F34 a switchover under open transactions: maybeExecuted is true only where the COMMIT was under way', async () => {
   const pool = make({ targetSessionAttrs: 'read-write', max: 8 });
   const outcomes = new Map<string, 'committed' | 'maybe' | 'no'>();
+  const mark = `f34-${Date.now()}`;
   let stop = false;
   const transact = async (writer: number): Promise<void> => {
     for (let n = 0; !stop; n++) {
-      const note = `f34-${writer}-${n}`;
+      const note = `${mark}-${writer}-${n}`;
       try {
         await pool.transaction(async (client) => {
           await client.query('insert into ledger (note) values ($1)', [note]);
-          await delay(Math.floor(n % 4));
+          // One is nearly always between its statements, whatever the others are at.
+          await delay(writer === 0 ? 300 : n % 4);
         });
         outcomes.set(note, 'committed');
       } catch (error) {
@@ -500,7 +502,7 @@ test('F34 a switchover under open transactions: maybeExecuted is true only where
   await until('transactions again', () => outcomes.size > before + 20);
   stop = true;
   await Promise.all(writers);
-  const { rows } = await pool.query(`select note from ledger where note like 'f34-%'`);
+  const { rows } = await pool.query(`select note from ledger where note like '${mark}-%'`);
   const there = new Set(rows.map(({ note }) => note));
   const wrong = [...outcomes].filter(([note, outcome]) =>
     outcome === 'committed' ? !there.has(note) : outcome === 'no' && there.has(note),
