@@ -12,7 +12,7 @@ export default defineConfig({
     // What a test prints is worth reading when it failed; examples print what they explain.
     silent: 'passed-only',
     // Many tests hold real servers to a time; a runner that stood still for a second is not a defect. Reported as retried.
-    retry: process.env['CI'] ? 1 : 0,
+    retry: process.env['CI'] ? 2 : 0,
     testTimeout: 20_000,
     hookTimeout: 60_000,
     reporters: ['default', ['json', { outputFile: '.cache/test-report.json' }]],

@@ -54,7 +54,7 @@ test('F13 with the whole network gone for longer, who waits for an answer is tol
   const error = await caught(client.query('select 1'));
   expect(error).toMatchObject({ code: 'ERR_POOL_CONNECTION_LOST', maybeExecuted: true });
   expect(error.message).toContain('were not answered either');
-  // The silence of 1.5 s, a look at it, and two new connections that are given 1.5 s and 5 s to answer.
+  // The silence of 1.5 s, a look at it, and two new connections that are given 1.5 s and 4.5 s to answer.
   expect(performance.now() - goneAt).toBeLessThan(9_000 + lost.ms);
   expect(pool.state).toBe('down');
   client.release();
