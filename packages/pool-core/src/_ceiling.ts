@@ -20,6 +20,9 @@ import type { Settings } from './_settings.ts';
 import type { ScalingReason, ServerCapacity } from './contract.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
+/** To hold growth back is the point of these, whether it takes anything away or not. */
+const HOLDS: ReadonlySet<ScalingReason> = new Set(['ceiling-frozen', 'event-loop-saturated']);
+
 /** Keeps what is known, asks `_ceiling_limit.ts` what follows from each window, and tells the mechanism. */
 export class Ceiling<C> {
   readonly #pool: ResourcePool<C>;
@@ -155,12 +158,11 @@ export class Ceiling<C> {
     } else this.#move(change.reason, change.inputs);
   }
 
-  /** What leaves the ceiling where it is is told if that is the point of it: to hold growth back. */
+  /** Sets the ceiling, and tells why. */
   #move(reason: ScalingReason, inputs: Readonly<Record<string, number>>): void {
     const { limit } = this.#pool;
     const to = this.#allowed;
-    const holds = /frozen|loop/.test(reason);
-    if (holds || to !== limit) this.#decisions.record(reason, limit, to, inputs);
+    if (HOLDS.has(reason) || to !== limit) this.#decisions.record(reason, limit, to, inputs);
     this.follow();
   }
 

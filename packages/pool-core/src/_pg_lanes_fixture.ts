@@ -4,6 +4,7 @@
 import type { LaneStats } from './_lane_stats.ts';
 import { until } from './_pg_conformance.ts';
 import type { PoolOptions } from './pg_options.ts';
+import type { PipeliningOptions } from './pg_pipelining_options.ts';
 import { Pool } from './pool.ts';
 
 /** What of a fault proxy the fixture itself needs. */
@@ -21,6 +22,11 @@ export interface ProxiedLanes<P> extends AsyncDisposable {
   readonly aside: Pool;
   lanes(): LaneStats;
 }
+
+/** Nothing is learned as slow, so that queries stay on the lane where they were sent, however busy the machine is. */
+export const NOTHING_IS_SLOW = { headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
+
+export const ONE_LANE: PipeliningOptions = { ...NOTHING_IS_SLOW, maxLanes: 1 };
 
 /** Connections that are in use by now, as the thresholds count them. */
 function busy({ manager }: Pool): number {

@@ -124,9 +124,7 @@ export class DynamicConnectionPoolManager<C>
       if (refusal !== undefined) throw refusal;
       if (signal?.aborted) throw new AcquireAbortedError(0, signal.reason);
       const { pool } = this;
-      if (pool.observers.hearAcquiring) {
-        leaseId = pool.beginAcquire(options?.label, entryPoint);
-      }
+      leaseId = pool.beginAcquire(options?.label, entryPoint);
       const entry = pool.tryAcquire(options?.label, leaseId, entryPoint);
       if (entry !== undefined) {
         const lease = new Lease(pool, entry);

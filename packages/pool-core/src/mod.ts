@@ -13,9 +13,10 @@ export {
   ReplicaBehindError,
   TransactionRolledBackError,
 } from './pg_errors.ts';
+export type { GetConnectionOptions } from './pg_lease_options.ts';
 export type { HostAddress, LoginCredentials, PoolOptions } from './pg_options.ts';
 export type { PipeliningOptions } from './pg_pipelining_options.ts';
 export type { PoolerClaim, PoolerMode, PoolerName, PoolerVerdict } from './pg_pooler.ts';
 export type { TransactionOptions } from './pg_transaction_options.ts';
-export type { Abortable, DisposablePoolClient, GetConnectionOptions, PgPoolStats } from './pool.ts';
+export type { Abortable, DisposablePoolClient, PgPoolStats } from './pool.ts';
 export { Pool } from './pool.ts';

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, expect, inject, test } from 'vitest';
 import { LOAD, STATE } from './_lane_session_fixture.ts';
 import { examine } from './_pg_lane_eligibility_policy.ts';
+import { ONE_LANE } from './_pg_lanes_fixture.ts';
 import { Pool } from './pool.ts';
 
 const T = `lane_attacked_${process.pid}`;
@@ -301,13 +302,7 @@ test('and nobody on the lane of a pool notices that they were asked for', async 
     connectionString: inject('postgresUrl'),
     max: 2,
     statement_timeout: 2_000,
-    pipelining: {
-      maxLanes: 1,
-      lingerMs: 60_000,
-      headMs: 60_000,
-      slowMeanMs: 60_000,
-      slowP95Ms: 60_000,
-    },
+    pipelining: { ...ONE_LANE, lingerMs: 60_000 },
   });
   pool.on('error', () => {});
   await pool.detectPooler();

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, inject, test } from 'vitest';
 import { LOAD, STATE } from './_lane_session_fixture.ts';
 import { examine } from './_pg_lane_eligibility_policy.ts';
+import { ONE_LANE } from './_pg_lanes_fixture.ts';
 import { Pool } from './pool.ts';
 
 /** FYNLO_SEED repeats a run. */
@@ -193,13 +194,7 @@ test(`so it does on the lane of a pool, whose next caller sees it as it was (see
     connectionString: inject('postgresUrl'),
     statement_timeout: 500,
     max: 2,
-    pipelining: {
-      maxLanes: 1,
-      lingerMs: 60_000,
-      headMs: 60_000,
-      slowMeanMs: 60_000,
-      slowP95Ms: 60_000,
-    },
+    pipelining: { ...ONE_LANE, lingerMs: 60_000 },
   });
   await pool.detectPooler();
   const look = async (): Promise<unknown> => (await pool.query(STATE)).rows[0];
@@ -227,14 +222,7 @@ test('an update of the settings through their view is seen by nobody after it', 
   await using pool = new Pool({
     connectionString: inject('postgresUrl'),
     max: 2,
-    // Nothing counts as slow, or it would leave the lane.
-    pipelining: {
-      maxLanes: 1,
-      lingerMs: 60_000,
-      headMs: 60_000,
-      slowMeanMs: 60_000,
-      slowP95Ms: 60_000,
-    },
+    pipelining: { ...ONE_LANE, lingerMs: 60_000 },
   });
   await pool.detectPooler();
   await pool.query(LOAD);

@@ -13,14 +13,11 @@ import {
 } from 'vitest';
 import type { LaneStats } from './_lane_stats.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { proxiedLanes } from './_pg_lanes_fixture.ts';
+import { ONE_LANE, proxiedLanes } from './_pg_lanes_fixture.ts';
 import { AcquireAbortedError } from './errors.ts';
 import { QueryAbortedError } from './pg_errors.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
-
-/** Nothing is learned as slow, so that queries stay where they were sent. */
-const ONE_LANE = { maxLanes: 1, headMs: 60_000, slowP95Ms: 60_000, slowMeanMs: 60_000 };
 
 const pools: Pool[] = [];
 function lanesPool(options: PoolOptions = {}): Pool {

@@ -5,12 +5,9 @@ import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { insideOf } from './_pg_client_inside.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { proxiedLanes } from './_pg_lanes_fixture.ts';
+import { ONE_LANE, proxiedLanes } from './_pg_lanes_fixture.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
-
-/** Nothing is learned as slow, so that queries stay where they were sent. */
-const ONE_LANE = { maxLanes: 1, headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
 
 let postgres: RunningPostgres;
 beforeAll(async () => {

@@ -1,11 +1,8 @@
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { expect, inject, test } from 'vitest';
 import { caught, until } from './_pg_conformance.ts';
-import { proxiedLanes } from './_pg_lanes_fixture.ts';
+import { NOTHING_IS_SLOW, ONE_LANE, proxiedLanes } from './_pg_lanes_fixture.ts';
 import { ConnectionLostError } from './errors.ts';
-
-/** Nothing is learned as slow, so that queries stay where they were sent. */
-const ONE_LANE = { maxLanes: 1, headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
 
 test('F75 an error in a lane is the error of its own query only', async () => {
   await using setting = await proxiedLanes(startFaultProxy, inject('postgresUrl'), {
@@ -172,7 +169,7 @@ test('an event loop that stands still makes no statement slow', async () => {
 test('queries that are work for the server are spread over as many connections as there are, but one', async () => {
   await using setting = await proxiedLanes(startFaultProxy, inject('postgresUrl'), {
     max: 9,
-    pipelining: { slowMeanMs: 60_000, slowP95Ms: 60_000, headMs: 60_000 },
+    pipelining: NOTHING_IS_SLOW,
   });
   const { pool, lanes } = setting;
   const work = () => pool.query('select pg_sleep(0.004)');

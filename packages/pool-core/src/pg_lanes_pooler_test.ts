@@ -3,12 +3,12 @@ import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { type PgBouncerOptions, type PoolMode, startPgBouncer } from '@fynlo/services/pgbouncer';
 import { expect, inject, test } from 'vitest';
 import type { LaneStats } from './_lane_stats.ts';
+import { NOTHING_IS_SLOW, ONE_LANE } from './_pg_lanes_fixture.ts';
 import type { PoolOptions } from './pg_options.ts';
 import type { PoolerClaim } from './pg_pooler.ts';
 import { Pool } from './pool.ts';
 
 /** Nothing is slow: on a busy machine every statement would be taken for a slow one, and none shared. */
-const PIPELINING = { slowMeanMs: 60_000, slowP95Ms: 60_000, headMs: 60_000 };
 
 /**
  * What is pipelined through PgBouncer before 1.21 is safe as long as no client is lost, as in these tests: said by the options, as nobody
@@ -24,7 +24,7 @@ async function behind(options: PoolOptions, pooler: PgBouncerOptions = {}) {
   const pool = new Pool({
     connectionString: bouncer.url,
     max: 4,
-    pipelining: PIPELINING,
+    pipelining: NOTHING_IS_SLOW,
     pooler: claim(bouncer.poolMode),
     ...options,
   });
@@ -87,11 +87,10 @@ test.each(['transaction', 'session'] as const)(
     await using aside = new Pool({ connectionString: inject('postgresUrl'), max: 1 });
     const table = `twice_${poolMode}`;
     await aside.query(`drop table if exists ${table}; create table ${table} (n int)`);
-    const pipelining = { ...PIPELINING, maxLanes: 1 };
     await using pool = new Pool({
       connectionString: bouncer.url,
       max: 2,
-      pipelining,
+      pipelining: ONE_LANE,
       pooler: claim(poolMode),
     });
     await pool.detectPooler();

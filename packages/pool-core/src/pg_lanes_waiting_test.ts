@@ -5,11 +5,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import { LATE_MS } from './_fault_fixture.ts';
 import { LostTime } from './_lost_time_fixture.ts';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { proxiedLanes } from './_pg_lanes_fixture.ts';
+import { ONE_LANE, proxiedLanes } from './_pg_lanes_fixture.ts';
 import type { PoolOptions } from './pg_options.ts';
-
-/** Nothing is learned as slow, so that queries stay where they were sent. */
-const ONE_LANE = { maxLanes: 1, headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
 
 const table = `lanes_waiting_${process.pid}`;
 const insert = `insert into ${table} values ($1)`;

@@ -6,6 +6,7 @@ import { type RunningStandby, startStandby } from '@fynlo/services/standby';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { caught, delay, until } from './_pg_conformance.ts';
+import { NOTHING_IS_SLOW } from './_pg_lanes_fixture.ts';
 import type { ServerChange } from './contract.ts';
 import { ConnectionLostError } from './errors.ts';
 import { NoSuitableHostError, ReplicaBehindError } from './pg_errors.ts';
@@ -13,9 +14,6 @@ import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-
-/** Else a busy machine takes queries off their lanes. */
-const NOTHING_IS_SLOW = { headMs: 60_000, slowMeanMs: 60_000, slowP95Ms: 60_000 };
 
 let one: RunningPostgres;
 let two: RunningStandby;

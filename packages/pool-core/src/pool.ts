@@ -10,14 +10,11 @@ import type { LaneStats } from './_lane_stats.ts';
 import { requestCancel } from './_pg_cancel.ts';
 import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
 import {
-  asCallerSees,
   CallbackWaiter,
   type ConnectCallback,
   type ConnectWaiter,
-  LeaseWaiter,
   type Lender,
   lendNextTick,
-  PgLease,
   PromiseWaiter,
   type Resolve,
   resolveNextTick,
@@ -25,11 +22,13 @@ import {
 import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
+import { completeOptions } from './_pg_complete_options.ts';
 import { Credentials } from './_pg_credentials.ts';
 import { isPgPoolsOwn } from './_pg_front_door.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import type { Lanes } from './_pg_lanes.ts';
-import { type Following, NestingWatch } from './_pg_nesting.ts';
+import { cancelOnAbort, Leasing } from './_pg_leasing.ts';
+import { NestingWatch } from './_pg_nesting.ts';
 import { oneShots } from './_pg_one_shots.ts';
 import { PoolerDetector } from './_pg_pooler_detector.ts';
 import { abortableQueryOnce, type QueryCallback, type QueryRules, queryOnce } from './_pg_query.ts';
@@ -41,7 +40,7 @@ import { checkSsl } from './_pg_ssl_setting.ts';
 import { inTransaction } from './_pg_transaction.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
-import { reachPosition, writePositionOf } from './_replica_position.ts';
+import { writePositionOf } from './_replica_position.ts';
 import { keyOf } from './_server_book.ts';
 import { throwLater } from './_throw_later.ts';
 import { systemClock } from './clock.ts';
@@ -59,26 +58,12 @@ import type {
 import { DynamicConnectionPoolManager } from './dynamic_connection_pool_manager.ts';
 import { AcquireAbortedError, InvalidOptionError, PoolClosedError } from './errors.ts';
 import type { Lease } from './lease.ts';
+import type { GetConnectionOptions } from './pg_lease_options.ts';
 import type { PoolOptions } from './pg_options.ts';
 import type { PoolerVerdict } from './pg_pooler.ts';
 import type { TransactionOptions } from './pg_transaction_options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 import type { Waiter } from './waiter.ts';
-
-/** How a connection is asked for. */
-export interface GetConnectionOptions {
-  /** Ends the wait. */
-  readonly signal?: AbortSignal;
-  /** How long to wait, in ms; Infinity: for as long as it takes. @default the pool's `connectionTimeoutMillis` */
-  readonly timeoutMs?: number;
-  /** What this use is called in errors and reports. */
-  readonly label?: string;
-  /**
-   * A position of another pool's `writePosition()`: a standby is lent only once it has replayed that far, so that the caller
-   * sees what was written. Waits for it within the same time limit.
-   */
-  readonly minLsn?: string;
-}
 
 /** pg-pool's record of a call that wants a client. */
 interface PendingItem {
@@ -173,6 +158,7 @@ export class Pool
   readonly #counts: SessionCounts;
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
+  readonly #leasing: Leasing;
   /** Where one-shot queries share connections. */
   readonly #lanes: Lanes | undefined;
   readonly #silence: SilenceWatch | undefined;
@@ -286,6 +272,13 @@ export class Pool
       exclusively: (text, values, reply) => this.#query(text, values, reply),
     });
     this.#lanes = lanes;
+    this.#leasing = new Leasing({
+      ...settings,
+      lender: this.#lender,
+      servers: this.#servers,
+      isEnding: () => this.ending,
+      queued: () => lanes?.makeRoom(),
+    });
     this.#queryRules = queryRules;
   }
 
@@ -409,7 +402,7 @@ export class Pool
     this.#queueing = undefined;
     const nesting = this.#nesting?.begin();
     const entryPoint = this.#entryPoint ?? this.connect;
-    const leaseId = this.#begin(undefined, entryPoint);
+    const leaseId = resources.beginAcquire(undefined, entryPoint);
     const entry = resources.tryAcquire(undefined, leaseId, entryPoint);
     if (entry !== undefined) {
       nesting?.granted(entry);
@@ -452,7 +445,7 @@ export class Pool
    * ```
    */
   getConnection(options: GetConnectionOptions = {}): Promise<Lease<pg.PoolClient>> {
-    return this.#leaseFor(options, this.getConnection, this.#nesting?.begin());
+    return this.#leasing.lease(options, this.getConnection, this.#nesting?.begin());
   }
 
   /**
@@ -465,93 +458,17 @@ export class Pool
     options: GetConnectionOptions = {},
   ): Promise<T> {
     const scope = this.#nesting?.scoped();
-    const lease = await this.#leaseFor(options, this.#entryPoint ?? this.withConnection, scope);
+    const lease = await this.#leasing.lease(
+      options,
+      this.#entryPoint ?? this.withConnection,
+      scope,
+    );
     try {
       const client = lease.connection;
       return await (scope === undefined ? fn(client) : scope.run(() => fn(client)));
     } finally {
       if (!lease.released) await lease.release();
     }
-  }
-
-  /** Observers hear of an acquire while its caller is on the stack: `entryPoint` cuts the pool's own frames off it. */
-  #begin(label: string | undefined, entryPoint: (...args: never[]) => unknown): number {
-    const resources = this.#resources;
-    return resources.observers.hearAcquiring ? resources.beginAcquire(label, entryPoint) : 0;
-  }
-
-  #leaseFor(
-    options: GetConnectionOptions,
-    entryPoint: (...args: never[]) => unknown,
-    following: Following | undefined,
-  ): Promise<PgLease> {
-    const { minLsn } = options;
-    const lease = this.#lease(options, entryPoint, following);
-    return minLsn === undefined ? lease : this.#reached(lease, minLsn, options.timeoutMs);
-  }
-
-  async #reached(
-    leased: Promise<PgLease>,
-    minLsn: string,
-    timeoutMs: number = this.#settings.acquireTimeoutMs,
-  ): Promise<PgLease> {
-    const { clock } = this.#resources;
-    const begun = clock.now();
-    const lease = await leased;
-    try {
-      const { connection } = lease;
-      const known = this.#servers.knownOf(connection);
-      await reachPosition(connection, known, minLsn, clock, timeoutMs - (clock.now() - begun));
-      return lease;
-    } catch (error) {
-      await lease.release();
-      throw error;
-    }
-  }
-
-  #lease(
-    options: GetConnectionOptions,
-    entryPoint: (...args: never[]) => unknown,
-    following: Following | undefined,
-  ): Promise<PgLease> {
-    return new Promise((resolve, reject) => {
-      const { signal, timeoutMs, label } = options;
-      const resources = this.#resources;
-      const refusal = refuseSignal(signal);
-      if (refusal !== undefined) {
-        reject(refusal);
-        return;
-      }
-      if (signal?.aborted) {
-        reject(new AcquireAbortedError(0, signal.reason));
-        return;
-      }
-      if (this.ending) {
-        reject(asCallerSees(new PoolClosedError(this.#settings.name)));
-        return;
-      }
-      if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-        reject(new InvalidOptionError('timeoutMs', timeoutMs, 'a time >= 0, in ms'));
-        return;
-      }
-      const leaseId = this.#begin(label, entryPoint);
-      const entry = resources.tryAcquire(label, leaseId, entryPoint);
-      if (entry !== undefined) {
-        following?.granted(entry);
-        const lease = new PgLease(this.#lender, entry);
-        resources.announce(entry, 0, lease);
-        resolve(lease);
-        return;
-      }
-      const waiter = new LeaseWaiter(this.#lender, resolve, reject, following?.granted);
-      waiter.label = label;
-      waiter.leaseId = leaseId;
-      resources.acquire(waiter, timeoutMs, entryPoint);
-      if (waiter.queued) this.#lanes?.makeRoom();
-      if (!waiter.queued) return;
-      following?.queued(waiter);
-      if (signal !== undefined) waiter.unwatch = this.#cancelOnAbort(waiter, signal);
-    });
   }
 
   /**
@@ -619,19 +536,6 @@ export class Pool
   async cancel(client: pg.PoolClient): Promise<boolean> {
     if (activeQueryOf(insideOf(client)) === undefined) return false;
     return requestCancel(client, this.options.stream, CANCEL_MS);
-  }
-
-  #cancelOnAbort(waiter: Waiter<pg.Client>, signal: AbortSignal): () => void {
-    const resources = this.#resources;
-    const abort = (): void => {
-      const waitedMs = resources.clock.now() - waiter.since;
-      resources.cancel(waiter, new AcquireAbortedError(waitedMs, signal.reason));
-    };
-    signal.addEventListener('abort', abort, { once: true });
-    // A signal that fires lets go of its listeners itself; to search them for each of its thousand callers would take minutes.
-    return () => {
-      if (!signal.aborted) signal.removeEventListener('abort', abort);
-    };
   }
 
   // --- what the engine offers -----------------------------------------------------------------------------------
@@ -831,7 +735,7 @@ export class Pool
     let unwatch: (() => void) | undefined;
     this.#entryPoint = this.query;
     this.#queueing = (waiter) => {
-      unwatch = this.#cancelOnAbort(waiter, signal);
+      unwatch = cancelOnAbort(this.#resources, waiter, signal);
     };
     this.connect((refusal, client, done) => {
       unwatch?.();
@@ -941,19 +845,4 @@ const CANCEL_MS = 5_000;
 
 function isNative(Client: unknown): boolean {
   return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';
-}
-
-/** What pg-pool's own constructor does not know, or knows under another name. */
-function completeOptions(options: pg.PoolOptions, settings: PoolSettings): void {
-  options.max = settings.max;
-  options.min = settings.floor;
-  options.maxUses = settings.maxUses;
-  const { connectionString } = options;
-  if (typeof connectionString !== 'string' || !URL.canParse(connectionString)) return;
-  // Tracers read these here; in a Client, the connection string wins over them anyway.
-  const { hostname, port, pathname, username } = new URL(connectionString);
-  if (hostname !== '') options.host = decodeURIComponent(hostname).replace(/^\[|\]$/g, '');
-  if (port !== '') options.port = Number(port);
-  if (pathname.length > 1) options.database = decodeURIComponent(pathname.slice(1));
-  if (username !== '') options.user = decodeURIComponent(username);
 }

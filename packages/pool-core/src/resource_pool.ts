@@ -219,12 +219,14 @@ export class ResourcePool<C> {
   }
 
   /**
-   * Tells observers that an acquire has begun, and allots the lease its id: for the waiter's `leaseId`, or for
-   * {@link tryAcquire}. Only needed while `observers.hearAcquiring`.
+   * Tells observers, if any hear of that, that an acquire has begun while its caller is on the stack, and allots the lease its
+   * id: for the waiter's `leaseId`, or for {@link tryAcquire}.
    *
-   * @param entry the public function that was called, for `Error.captureStackTrace`.
+   * @param entry the public function that was called: it cuts the pool's own frames off the stack.
+   * @returns 0 while nobody listens.
    */
   beginAcquire(label: string | undefined, entry: (...args: never[]) => unknown): number {
+    if (!this.observers.hearAcquiring) return 0;
     const leaseId = ++this.#lastLeaseId;
     this.observers.tell(
       'acquiring',

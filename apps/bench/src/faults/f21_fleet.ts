@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atMost, exactly, type Fault } from './fault.ts';
 import type { FleetOrder, FleetReply } from './fleet_process.ts';
+import { mostWithin } from './most_within.ts';
 
 const EACH = 4;
 /** What a pool may need to find out that the server is gone, ms. */
@@ -52,10 +53,11 @@ export const fleetOutage: Fault = {
       const reports = replies.filter((reply) => reply.kind === 'report');
       const connects = reports.flatMap(({ connectsAt }) => connectsAt);
       const served = reports.map(({ servedAt }) => firstAfter(servedAt, backAt));
+      const after = connects.filter((at) => at >= backAt);
       const meanwhile = connects.filter((at) => at >= downAt + FOUND_OUT_MS && at < backAt);
       return {
         knocksPerSecond: meanwhile.length / ((outageMs - FOUND_OUT_MS) / 1_000) / processes,
-        worstTenth: worst(connects, backAt) / (processes * EACH),
+        worstTenth: mostWithin(TENTH_MS, after) / (processes * EACH),
         servedMs: Math.max(...served),
         unserved: served.filter((ms) => ms === Infinity).length,
         uncaught: reports.reduce((sum, { uncaught }) => sum + uncaught, 0),
@@ -94,15 +96,4 @@ function now(): number {
 
 function firstAfter(times: readonly number[], from: number): number {
   return (times.find((at) => at >= from) ?? Number.POSITIVE_INFINITY) - from;
-}
-
-/** The most in any tenth of a second, each tenth counted from one of them. */
-function worst(times: readonly number[], from: number): number {
-  const after = times.filter((at) => at >= from).sort((a, b) => a - b);
-  let most = 0;
-  for (let first = 0, last = 0; last < after.length; last++) {
-    while ((after[last] as number) - (after[first] as number) >= TENTH_MS) first++;
-    most = Math.max(most, last - first + 1);
-  }
-  return most;
 }

@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerOf } from './error_causes.ts';
 import { atMost, exactly, type Fault } from './fault.ts';
+import type { FaultCase } from './fault_case.ts';
 import { NAME } from './name_service.ts';
+import type { ServerPair } from './server_pair.ts';
 import { within } from './within.ts';
-import { createLedger, missing, Writers } from './writers.ts';
+import { missing, pairWithLedger, Writers } from './writers.ts';
 
 const MAX = 5;
 /** A pool cannot know before it is told: what is lent, or answered, just then may still go wrong. */
@@ -23,8 +25,7 @@ export const listedFailover: Fault = {
   ],
   limitMs: { quick: 40_000, full: 40_000 },
   async run(bench) {
-    const pair = await bench.pair();
-    await createLedger(bench, pair.url);
+    const pair = await pairWithLedger(bench);
     const pool = await bench.open({
       databaseUrl: pair.url,
       servers: { hosts: pair.hosts, role: 'read-write' },
@@ -60,21 +61,13 @@ export const staleName: Fault = {
   ],
   limitMs: { quick: 40_000, full: 40_000 },
   async run(bench) {
-    const pair = await bench.pair();
-    await createLedger(bench, pair.url);
-    const names = bench.names();
-    // Two addresses, one port: to a pool they are the same name.
-    const { proxy: one } = await bench.proxy(pair.url);
-    const { proxy: two } = await bench.proxy(pair.urlOf(pair.standby), {
-      host: '127.0.0.2',
-      port: one.port,
-    });
-    names.addresses = [one.host];
-    const url = new URL(one.url(pair.url));
-    url.hostname = NAME;
+    const pair = await pairWithLedger(bench);
+    const { names, two, url } = await underOneName(bench, pair);
     const pool = await bench.open({
-      ...{ databaseUrl: url.href, writable: true },
-      ...{ max: MAX, acquireTimeoutMs: 10_000 },
+      databaseUrl: url,
+      writable: true,
+      max: MAX,
+      acquireTimeoutMs: 10_000,
     });
     const writers = new Writers(pool, MAX);
     await sleep(500);
@@ -110,18 +103,9 @@ export const openTransactions: Fault = {
   ],
   limitMs: { quick: 40_000, full: 40_000 },
   async run(bench) {
-    const pair = await bench.pair();
-    await createLedger(bench, pair.url);
-    const names = bench.names();
-    const { proxy: one } = await bench.proxy(pair.url);
-    const { proxy: two } = await bench.proxy(pair.urlOf(pair.standby), {
-      host: '127.0.0.2',
-      port: one.port,
-    });
-    names.addresses = [one.host];
-    const url = new URL(one.url(pair.url));
-    url.hostname = NAME;
-    const pool = await bench.open({ databaseUrl: url.href, max: MAX, acquireTimeoutMs: 10_000 });
+    const pair = await pairWithLedger(bench);
+    const { names, one, two, url } = await underOneName(bench, pair);
+    const pool = await bench.open({ databaseUrl: url, max: MAX, acquireTimeoutMs: 10_000 });
     const notes = ['sent 1', 'sent 2', 'open 1', 'open 2'];
     const inserted = notes.map(() => new Gate());
     const end = notes.map(() => new Gate());
@@ -173,6 +157,21 @@ export const openTransactions: Fault = {
     };
   },
 };
+
+/** A name that leads to the primary for now; its address is to be changed to that of `two`, the standby's. */
+async function underOneName(bench: FaultCase, pair: ServerPair) {
+  const names = bench.names();
+  // Two addresses, one port: to a pool they are the same name.
+  const { proxy: one } = await bench.proxy(pair.url);
+  const { proxy: two } = await bench.proxy(pair.urlOf(pair.standby), {
+    host: '127.0.0.2',
+    port: one.port,
+  });
+  names.addresses = [one.host];
+  const url = new URL(one.url(pair.url));
+  url.hostname = NAME;
+  return { names, one, two, url: url.href };
+}
 
 class Gate {
   open: () => void = () => undefined;

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client } from 'pg';
 import { answerOf } from './error_causes.ts';
 import { atMost, exactly, type Fault } from './fault.ts';
-import { createLedger } from './writers.ts';
+import { pairWithLedger } from './writers.ts';
 
 const LAG_MS = 1_000;
 /** After that a pool has had a look at the lag: every 5 s, ours. */
@@ -20,8 +20,7 @@ export const replicaLag: Fault = {
   ],
   limitMs: { quick: 40_000, full: 40_000 },
   async run(bench) {
-    const pair = await bench.pair();
-    await createLedger(bench, pair.url);
+    const pair = await pairWithLedger(bench);
     const pool = await bench.open({
       databaseUrl: pair.url,
       servers: { hosts: pair.hosts, role: 'prefer-standby', maxReplicaLagMs: LAG_MS },

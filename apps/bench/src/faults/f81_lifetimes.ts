@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { answerOf } from './error_causes.ts';
 import { atLeast, atMost, exactly, type Fault } from './fault.ts';
+import { mostWithin } from './most_within.ts';
 
 const CALLERS = 8;
 const SLICE_MS = 1_000;
@@ -79,7 +80,7 @@ export const sameAge: Fault = {
     return {
       errors,
       retired: ends.length,
-      worstSecond: worst(ends) / size,
+      worstSecond: mostWithin(SLICE_MS, ends) / size,
       slowdown: median(p99s(dying)) / base,
     };
   },
@@ -98,13 +99,4 @@ function ascending(values: readonly number[]): number[] {
 
 function median(sorted: readonly number[]): number {
   return sorted[sorted.length >> 1] ?? Number.NaN;
-}
-
-function worst(times: readonly number[]): number {
-  let most = 0;
-  for (let first = 0, last = 0; last < times.length; last++) {
-    while ((times[last] as number) - (times[first] as number) >= SLICE_MS) first++;
-    most = Math.max(most, last - first + 1);
-  }
-  return most;
 }

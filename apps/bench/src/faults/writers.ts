@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type pg from 'pg';
 import { tells } from './error_causes.ts';
 import type { FaultCase } from './fault_case.ts';
+import type { ServerPair } from './server_pair.ts';
 import type { TrackedPool } from './tracked_pool.ts';
 
 const PAUSE_MS = 20;
@@ -52,9 +53,11 @@ export class Writers {
   }
 }
 
-/** Where writers write. */
-export function createLedger(bench: FaultCase, url: string): Promise<unknown> {
-  return bench.administer(url, (client) => client.query('create table ledger (note text)'));
+/** A primary and its standby, with the table that writers write to. */
+export async function pairWithLedger(bench: FaultCase): Promise<ServerPair> {
+  const pair = await bench.pair();
+  await bench.administer(pair.url, (client) => client.query('create table ledger (note text)'));
+  return pair;
 }
 
 /** Of these lines, how many are not in the ledger. */
