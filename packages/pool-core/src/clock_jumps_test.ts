@@ -1,6 +1,7 @@
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
 import { describe, expect, it } from 'vitest';
+import { fakeFactory } from './_fake_factory_fixture.ts';
 import { seeded } from './_simulation_fixture.ts';
 import {
   AcquireTimeoutError,
@@ -25,13 +26,7 @@ async function setUp(options: Options = {}) {
     connectionLifetimeMs: Number.POSITIVE_INFINITY,
     idleTimeoutMs: Number.POSITIVE_INFINITY,
     factory: {
-      create: async (signal, lost) => {
-        const connection = await server.connect(signal);
-        connection.onLost(lost);
-        return connection;
-      },
-      destroy: (connection) => connection.close(),
-      isUsable: (connection) => connection.open,
+      ...fakeFactory(server),
       // The answer takes a round trip.
       validate: (connection) =>
         new Promise((resolve) => {

@@ -2,6 +2,7 @@ import { deferred } from '@fynlo/testing/deferred';
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
 import { describe, expect, it } from 'vitest';
+import { fakeFactory } from './_fake_factory_fixture.ts';
 import {
   AcquireAbortedError,
   AcquireTimeoutError,
@@ -19,13 +20,7 @@ function setUp(options: Options = {}, latencyMs = 0) {
   const clock = new FakeClock();
   const server = new FakeServer({ clock, latencyMs });
   const factory: ConnectionFactory<FakeConnection> = {
-    create: async (signal, lost) => {
-      const connection = await server.connect(signal);
-      connection.onLost(lost);
-      return connection;
-    },
-    destroy: (connection) => connection.close(),
-    isUsable: (connection) => connection.open,
+    ...fakeFactory(server),
     validate: (connection) => connection.open,
     ...options.factory,
   };

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
 import { describe, expect, it } from 'vitest';
+import { fakeFactory } from './_fake_factory_fixture.ts';
 import { DynamicConnectionPoolManager, type Lease } from './manager.ts';
 
 /**
@@ -18,15 +19,7 @@ function setUp(maxConnections = 2) {
     minConnections: 0,
     maxConnections,
     clock,
-    factory: {
-      create: async (signal, lost) => {
-        const connection = await server.connect(signal);
-        connection.onLost(lost);
-        return connection;
-      },
-      destroy: (connection) => connection.close(),
-      isUsable: (connection) => connection.open,
-    },
+    factory: fakeFactory(server),
   });
   return { clock, server, manager };
 }

@@ -1,6 +1,7 @@
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
 import { expect, test } from 'vitest';
+import { fakeFactory } from './_fake_factory_fixture.ts';
 import { seeded } from './_simulation_fixture.ts';
 import { DynamicConnectionPoolManager } from './manager.ts';
 
@@ -17,15 +18,7 @@ async function fleet(seed: number) {
       random: seeded(seed * 1_000 + i),
       minConnections: EACH,
       maxConnections: EACH,
-      factory: {
-        create: async (signal, lost) => {
-          const connection = await server.connect(signal);
-          connection.onLost(lost);
-          return connection;
-        },
-        destroy: (connection) => connection.close(),
-        isUsable: (connection) => connection.open,
-      },
+      factory: fakeFactory(server),
     });
     void manager.start();
     return manager;

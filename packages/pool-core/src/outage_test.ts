@@ -1,6 +1,7 @@
 import { FakeClock } from '@fynlo/testing/fake-clock';
 import { FakeConnectError, type FakeConnection, FakeServer } from '@fynlo/testing/fake-connection';
 import { describe, expect, it } from 'vitest';
+import { fakeFactory } from './_fake_factory_fixture.ts';
 import {
   type AcquireTimeoutError,
   ConnectFailedError,
@@ -16,13 +17,7 @@ function setUp(options: Options = {}, latencyMs = 5) {
   const clock = new FakeClock();
   const server = new FakeServer({ clock, latencyMs });
   const factory: ConnectionFactory<FakeConnection> = {
-    create: async (signal, lost) => {
-      const connection = await server.connect(signal);
-      connection.onLost(lost);
-      return connection;
-    },
-    destroy: (connection) => connection.close(),
-    isUsable: (connection) => connection.open,
+    ...fakeFactory(server),
     classify: (error) => {
       const { code } = error as { code?: string };
       if (code === '53300') return 'server-limit';
