@@ -432,18 +432,19 @@ describe('F33 replica lag', () => {
   test('read your writes: minLsn waits until the standby has replayed them', async () => {
     const writer = make({ targetSessionAttrs: 'read-write' });
     const reader = make({ targetSessionAttrs: 'standby' });
+    const mark = `mine ${Date.now()}`;
     await caughtUp();
     await ask(standby, 'select pg_wal_replay_pause()');
     let minLsn: string;
     let waiting: Promise<pg.QueryResult>;
     try {
-      await writer.query(`insert into ledger (note) values ('mine')`);
+      await writer.query('insert into ledger (note) values ($1)', [mark]);
       minLsn = await writer.writePosition();
       const late = await caught(reader.getConnection({ minLsn, timeoutMs: 200 }));
       expect(late).toBeInstanceOf(ReplicaBehindError);
       expect(late).toMatchObject({ code: 'ERR_POOL_REPLICA_BEHIND', minLsn });
       expect(reader.idleCount).toBe(1);
-      const count = `select count(*)::int as n from ledger where note = 'mine'`;
+      const count = `select count(*)::int as n from ledger where note = '${mark}'`;
       expect((await reader.query(count)).rows).toEqual([{ n: 0 }]);
       waiting = reader.withConnection((client) => client.query(count), { minLsn });
       await delay(100);
