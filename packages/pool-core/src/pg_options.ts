@@ -119,7 +119,7 @@ export interface PoolOptions extends pg.PoolConfig {
   /**
    * At most one acquire in so many ms has its stack kept, so that AcquireTimeoutError and `connections()` can say from where a
    * connection was taken; 0: all of them, Infinity: none. See the manager's option.
-   * @default 20
+   * @default 100
    */
   acquireStackEveryMs?: number | undefined;
   /** Constants of the manager's policies, see there. */

@@ -1,5 +1,6 @@
 import type { Pool } from 'pg';
 import type { Scenario } from '../scenario/scenario.ts';
+import { stubFreeList } from '../subjects/free_list.ts';
 import { stubFynloPool, stubPgPool } from '../subjects/stub_pools.ts';
 
 const QUEUED = 10_000;
@@ -20,7 +21,8 @@ export const acquireCost: Scenario = {
     { metric: 'cpuMicrosPerOp', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 0.2 },
     { metric: 'cpuMicrosPerQueuedOp', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 0.1 },
   ],
-  subjects: [stubFynloPool, stubPgPool].map(({ name, settings, open }) => ({
+  // The free list beside them: how much of the way to the bounds a pool can go at all.
+  subjects: [stubFynloPool, stubPgPool, stubFreeList].map(({ name, settings, open }) => ({
     name,
     settings,
     async round({ params }) {
