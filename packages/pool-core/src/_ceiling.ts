@@ -69,6 +69,7 @@ export class Ceiling<C> {
     this.#window = reading;
     const loop = this.#loop.read(lateMs);
     const leasedMs = reading.leasedMs - before.leasedMs;
+    const loopBusy = loop.utilization > tuning.loopUtilization;
     const { usable, min } = this.#lifecycle;
     const { state, change } = nextCeiling(
       this.#state,
@@ -83,8 +84,8 @@ export class Ceiling<C> {
         waiting,
         utilization: usable === 0 ? 0 : leasedMs / ms / usable,
         busyShare: waiting > 0 ? this.#busyShare(now, loop.utilization) : undefined,
-        loopSaturated:
-          loop.lateMs > tuning.loopDelayMs && loop.utilization > tuning.loopUtilization,
+        loopBusy,
+        loopSaturated: loopBusy && loop.lateMs > tuning.loopDelayMs,
         min,
         max: this.max,
       },

@@ -66,7 +66,7 @@ export function nextCeiling(
   const evidence = evidenceOf(sum, window.size, true);
   if (evidence !== undefined && evidence.leased < window.size * tuning.presentShare) {
     // Most of the connections were not there for most of the time (an outage, a cold start): this says nothing of their number.
-    return { state: { ...base, step: stepFrom(base, window, tuning, false), sum: NOTHING } };
+    return { state: { ...base, step: stepFrom(base, window, tuning), sum: NOTHING } };
   }
   if (collapsed(base, sum, window, tuning)) return holdCollapsed(base, evidence, window, tuning);
   // Connects take a server's time (four of them nearly half of what a quarter of a second can do, on two cores), which says nothing
@@ -126,7 +126,7 @@ function atLeisure(
   const enough = evidence !== undefined && sum.completions >= tuning.minCompletions;
   return {
     ...next,
-    step: stepFrom(next, window, tuning, false),
+    step: stepFrom(next, window, tuning),
     sum: enough || sum.ms > tuning.evidenceMs ? NOTHING : sum,
     anchor: enough ? evidence : next.anchor,
     limited: false,
@@ -197,7 +197,7 @@ function withoutVerdict(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingStep {
-  const step = stepFrom(state, window, tuning, false);
+  const step = stepFrom(state, window, tuning);
   if (sum.ms <= tuning.evidenceMs) return { state: { ...state, step, sum } };
   const fresh = { ...state, step, sum: NOTHING };
   if (evidence !== undefined) {

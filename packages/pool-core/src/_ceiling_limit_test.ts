@@ -30,6 +30,7 @@ function second(
     waiting: 10,
     utilization: 1,
     busyShare: undefined,
+    loopBusy: false,
     loopSaturated: false,
     min: 10,
     max: 500,
@@ -52,9 +53,40 @@ const start = initialCeiling(tuning);
 
 describe('the ceiling', () => {
   it('lets growth that pays go on, twice as far each time', () => {
-    const steps = through(start, second(1, 16, 1_600), second(2, 20, 2_000), second(3, 40, 4_000));
-    expect(steps.map(({ state }) => state.step)).toEqual([20, 40, 80]);
+    const steps = through(start, second(1, 16, 1_600), second(2, 16, 1_600), second(3, 32, 3_200));
+    expect(steps.map(({ state }) => state.step)).toEqual([16, 32, 64]);
     expect(steps.every(({ change }) => change === undefined)).toBe(true);
+  });
+
+  it('begins to grow when throughput is level: what a process gains by warming up is nothing that growth bought', () => {
+    const rates = [2_000, 4_000, 8_000, 12_000, 13_000];
+    const steps = through(start, ...rates.map((rate, i) => second(i, 16, rate)));
+    expect(steps.map(({ state }) => state.step)).toEqual([16, 16, 16, 16, 32]);
+  });
+
+  it('does not grow while throughput falls', () => {
+    const steps = through(start, second(1, 16, 1_600), second(2, 16, 1_400), second(3, 16, 1_390));
+    expect(steps.map(({ state }) => state.step)).toEqual([16, 16, 32]);
+  });
+
+  it.each([
+    ['in part', 2_400],
+    ['more than in proportion', 4_800],
+  ])('looks a second time at a size that paid %s before it grows further', (_, rate) => {
+    const base = last(through(start, second(1, 16, 1_600), second(2, 16, 1_600))).state;
+    const steps = through(base, second(3, 32, rate), second(4, 32, rate));
+    expect(steps.map(({ state }) => state.step)).toEqual([32, 64]);
+  });
+
+  it('wants growth to pay in full while the event loop never rests: the server is not what is waited for', () => {
+    const busy = { loopBusy: true };
+    const base = last(through(start, second(1, 16, 1_600, busy), second(2, 16, 1_600, busy))).state;
+    const judged = (rate: number): CeilingStep => last(through(base, second(3, 32, rate, busy)));
+    expect(judged(2_400)).toMatchObject({
+      change: { reason: 'ceiling-frozen' },
+      state: { ceiling: 16 },
+    });
+    expect(judged(3_200)).toMatchObject({ state: { phase: 'free', step: 64 } });
   });
 
   it('freezes at the smaller size when growth bought less than a quarter of its proportion', () => {
@@ -64,9 +96,10 @@ describe('the ceiling', () => {
     expect(state).toMatchObject({ phase: 'held', ceiling: 16 });
   });
 
-  it('does not freeze growth that bought a quarter, but goes on in small steps', () => {
-    const { state } = last(through(start, second(1, 16, 1_600), second(2, 32, 2_001)));
-    expect(state).toMatchObject({ phase: 'free', step: 40 });
+  it('does not freeze growth that bought a quarter', () => {
+    const { state, change } = last(through(start, second(1, 16, 1_600), second(2, 32, 2_001)));
+    expect(change).toBeUndefined();
+    expect(state.phase).toBe('free');
   });
 
   it('takes leases that have not ended for no evidence, and lets the pool grow a little', () => {
@@ -76,7 +109,7 @@ describe('the ceiling', () => {
       second(2, 20, 0, { heldMs: 0 }),
       second(3, 25, 3, { heldMs: 30_000 }),
     );
-    expect(steps.map(({ state }) => state.step)).toEqual([20, 25, 32]);
+    expect(steps.map(({ state }) => state.step)).toEqual([16, 25, 32]);
     expect(last(steps).state.phase).toBe('free');
   });
 

@@ -56,6 +56,8 @@ export interface CeilingWindow extends Sum {
   readonly utilization: number;
   /** Share of the leased connections that work for their holder; undefined where that cannot be seen. */
   readonly busyShare: number | undefined;
+  /** Whether this process's own event loop hardly ever waited for anything. */
+  readonly loopBusy: boolean;
   /** Whether this process's own event loop is saturated: then holds and waits say nothing about the server. */
   readonly loopSaturated: boolean;
   readonly min: number;
@@ -142,7 +144,6 @@ export function freed(
   state: CeilingState,
   window: Pick<CeilingWindow, 'size'>,
   tuning: CeilingTuning,
-  proven: boolean = true,
 ): CeilingState {
   const next: CeilingState = {
     ...state,
@@ -155,18 +156,17 @@ export function freed(
     stride: tuning.probeStride,
     trend: NO_TREND,
   };
-  return { ...next, step: stepFrom(next, window, tuning, proven) };
+  return { ...next, step: stepFrom(next, window, tuning, tuning.growthStep) };
 }
 
-/** How far the pool may grow before it is judged again: further, if the growth so far has paid in full. */
+/** How far the pool may grow before it is judged again: a small step, if nothing is known that speaks for a longer one. */
 export function stepFrom(
   state: CeilingState,
   window: Pick<CeilingWindow, 'size'>,
   tuning: CeilingTuning,
-  proven: boolean,
+  factor: number = tuning.unprovenGrowthStep,
 ): number {
   if (state.phase !== 'free') return state.step;
-  const factor = proven ? tuning.growthStep : tuning.unprovenGrowthStep;
   const step = Math.max(tuning.growthStepFloor, Math.ceil(window.size * factor));
   return Math.min(state.ceiling, step);
 }

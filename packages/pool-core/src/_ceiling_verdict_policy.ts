@@ -28,7 +28,7 @@ export function judgeGrowth(
   const { anchor } = state;
   if (anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth)) {
     const elasticity = elasticityOf(anchor, evidence);
-    if (elasticity >= tuning.minElasticity) {
+    if (elasticity >= (window.loopBusy ? tuning.fullElasticity : tuning.minElasticity)) {
       return paid(state, evidence, elasticity, window, tuning);
     }
     // A pool that had air did not show what its size can do: the first look at it under load is the measure of the next,
@@ -39,8 +39,13 @@ export function judgeGrowth(
   if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
+  // Growth is judged from a level base: what a process or a server gains by warming up would pass for what growth bought.
   const next = { ...state, anchor: evidence };
-  return { state: { ...next, step: stepFrom(next, window, tuning, false) } };
+  const level =
+    anchor?.limited === true && Math.abs(evidence.rate / anchor.rate - 1) <= tuning.judgedGrowth;
+  return {
+    state: level ? { ...next, step: stepFrom(state, window, tuning, tuning.growthStep) } : next,
+  };
 }
 
 function freeze(
@@ -90,8 +95,10 @@ function paid(
   const probing = state.ceiling < Number.POSITIVE_INFINITY;
   const inProportion = elasticity >= tuning.fullElasticity;
   if (!probing || (inProportion && state.stride >= 1)) {
-    // Near the knee growth pays in part, and so does a server that is still warming up: on in small steps.
-    const next = { ...freed(state, window, tuning, inProportion), anchor: evidence };
+    // Near the knee growth pays in part; in more than proportion only time pays. Either is looked at a second time first.
+    const byGrowth = inProportion && elasticity <= 1 / tuning.fullElasticity;
+    const free = freed(state, window, tuning);
+    const next = { ...free, step: byGrowth ? free.step : state.step, anchor: evidence };
     return probing
       ? { state: next, change: givenBack(state.anchor as Evidence, evidence) }
       : { state: next };

@@ -90,7 +90,7 @@ describe('a climb of many steps', () => {
     one.manager.on('scaled', (event) => {
       if (event.reason.startsWith('ceiling')) told.push(event);
     });
-    one.loop(510, 20_000, (again) => one.hold(2_000, again));
+    one.loop(510, 20_000, (again) => one.hold(20_000, again));
     await time.run(10_000);
     expect(told).toMatchObject([{ from: 16, to: 500, reason: 'ceiling-step' }]);
     expect(told[0]?.inputs).toMatchObject({
@@ -104,7 +104,7 @@ describe('a climb of many steps', () => {
 
   it('is told as far as it has come to whoever asks meanwhile', async () => {
     const { time, one, ofCeiling } = simulate(false);
-    one.loop(510, 20_000, (again) => one.hold(2_000, again));
+    one.loop(510, 20_000, (again) => one.hold(20_000, again));
     await time.run(1_500);
     const { ceiling } = one.manager.stats();
     expect(ceiling).toBeGreaterThan(16);
