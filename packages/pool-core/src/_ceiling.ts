@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { busyShareOf, LOOK_EVERY_MS } from './_busy_share.ts';
+import { busyShareOf } from './_busy_share.ts';
 import { areThinking, forThinkers, nextCeiling, thinking } from './_ceiling_limit.ts';
 import {
   type CeilingChange,
@@ -102,7 +102,7 @@ export class Ceiling<C> {
   makeRoom(now: number): void {
     const { limit, waiting } = this.#pool;
     if (!this.#settings.adaptiveCeiling || limit >= this.max || now < this.#lookAgainAt) return;
-    this.#lookAgainAt = now + LOOK_EVERY_MS;
+    this.#lookAgainAt = now + this.#tuning.busyLookMs;
     if (!areThinking(this.#busyShare(now, this.#loop.utilization), this.#tuning)) return;
     this.#state = forThinkers(this.#state, { size: this.#lifecycle.usable }, this.#tuning);
     if (this.#allowed > limit) this.#change = thinking(waiting + 1);
@@ -216,6 +216,7 @@ export class Ceiling<C> {
       this.#pool.entries(),
       (connection) => factory.isBusy?.(connection) ?? true,
       now,
+      tuning,
     );
   }
 }

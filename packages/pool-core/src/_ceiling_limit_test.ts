@@ -245,6 +245,15 @@ describe('the ceiling', () => {
     expect(pauses.at(-1)).toBeGreaterThan(50_000);
   });
 
+  it.each([2, 3])('is held %d times as long (holdGrowth) after a hold in vain', (holdGrowth) => {
+    const grown = last(through(start, second(1, 16, 1_600), second(2, 16, 1_600))).state;
+    const { state } = nextCeiling({ ...grown, ceiling: 32 }, second(3, 32, 1_600), {
+      ...tuning,
+      holdGrowth,
+    });
+    expect(state).toMatchObject({ holdUntil: 3 + 5_000, holdMs: 5_000 * holdGrowth });
+  });
+
   it('does not judge a probe by a window in which connections were opened, nor leave out two in a row', () => {
     // Held at 16, and 20 are tried; opening four takes the server's time.
     const held = last(through(start, second(0, 16, 7_500), second(1, 32, 6_500))).state;

@@ -120,7 +120,7 @@ export function hold(
     before,
     heldAt: window.now,
     holdUntil: window.now + state.holdMs,
-    holdMs: Math.min(tuning.ceilingHoldMaxMs, state.holdMs * 2),
+    holdMs: Math.min(tuning.ceilingHoldMaxMs, state.holdMs * tuning.holdGrowth),
   };
 }
 

@@ -103,7 +103,7 @@ function paid(
       ? { state: next, change: givenBack(state.anchor as Evidence, evidence) }
       : { state: next };
   }
-  const stride = inProportion ? state.stride * 2 : tuning.probeStride;
+  const stride = inProportion ? state.stride * tuning.growthStep : tuning.probeStride;
   const next = { ...state, stride, probeDown: false };
   return { state: quickHold(next, window.size, evidence, window, tuning) };
 }

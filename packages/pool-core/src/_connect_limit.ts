@@ -25,6 +25,8 @@ export interface ConnectLimitTuning {
   readonly connectSlower: number;
   readonly connectMuchSlower: number;
   readonly connectForget: number;
+  readonly connectNoiseMs: number;
+  readonly connectCut: number;
 }
 
 /** As many as may be in flight before anything is known. */
@@ -44,9 +46,10 @@ export function afterConnect(
   const successes = state.successes + 1;
   const { limit } = state;
   if (successes < limit) return { limit, successes, baselineMs };
-  // Differences below a millisecond are the event loop's, not the server's.
-  if (tookMs > baselineMs * tuning.connectMuchSlower + 1 && limit > tuning.maxConnecting) {
-    return { limit: Math.max(tuning.maxConnecting, limit >> 1), successes: 0, baselineMs };
+  const muchSlower = baselineMs * tuning.connectMuchSlower + tuning.connectNoiseMs;
+  if (tookMs > muchSlower && limit > tuning.maxConnecting) {
+    const fewer = Math.max(tuning.maxConnecting, Math.floor(limit * tuning.connectCut));
+    return { limit: fewer, successes: 0, baselineMs };
   }
   if (tookMs <= baselineMs * tuning.connectSlower) {
     return { limit: Math.min(tuning.maxConnectingCap, limit + 1), successes: 0, baselineMs };
@@ -55,6 +58,7 @@ export function afterConnect(
 }
 
 /** After a connect that failed: half as many. */
-export function afterConnectError(state: ConnectLimit): ConnectLimit {
-  return { ...state, limit: Math.max(1, state.limit >> 1), successes: 0 };
+export function afterConnectError(state: ConnectLimit, tuning: ConnectLimitTuning): ConnectLimit {
+  const limit = Math.max(1, Math.floor(state.limit * tuning.connectCut));
+  return { ...state, limit, successes: 0 };
 }

@@ -40,10 +40,23 @@ describe('the limit of connects in flight', () => {
 
   it('is halved by errors down to one, and grows back', () => {
     let state = initialConnectLimit(tuning);
-    state = afterConnectError(state);
+    state = afterConnectError(state, tuning);
     expect(state.limit).toBe(2);
-    state = afterConnectError(afterConnectError(afterConnectError(state)));
+    for (let i = 0; i < 3; i++) state = afterConnectError(state, tuning);
     expect(state.limit).toBe(1);
     expect(connects(state, 10, 1).limit).toBe(2);
+  });
+
+  it('keeps connectCut of itself, after slow connects and after errors', () => {
+    const gentle = { ...tuning, connectCut: 0.75 };
+    const grown = connects(initialConnectLimit(tuning), 10, 1_000);
+    expect(afterConnect({ ...grown, successes: 15 }, 50, gentle).limit).toBe(12);
+    expect(afterConnectError(grown, gentle).limit).toBe(12);
+  });
+
+  it('does not take what is late by connectNoiseMs for slow', () => {
+    const grown = { ...connects(initialConnectLimit(tuning), 1, 1_000), successes: 15 };
+    expect(afterConnect(grown, 2.9, tuning).limit).toBe(16);
+    expect(afterConnect(grown, 2.9, { ...tuning, connectNoiseMs: 0.1 }).limit).toBe(8);
   });
 });

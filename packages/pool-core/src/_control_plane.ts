@@ -63,6 +63,7 @@ export class ControlPlane<C> implements Governor<C> {
       closeTimeoutMs: settings.closeTimeoutMs,
       acquireStackEveryMs: settings.acquireStackEveryMs,
       maxUses: settings.maxUses,
+      meanWeight: tuning.meanWeight,
     });
     const decisions = new Decisions(tuning.eventsKept, clock, pool.observers);
     this.recovery = new Recovery(settings, () => this.#tellState());

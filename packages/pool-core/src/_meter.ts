@@ -6,12 +6,6 @@
 import type { DestroyReason } from './contract.ts';
 import { Histogram } from './histogram.ts';
 
-/**
- * Weight of the newest sample in the running means: about the last 16 samples count. No option: twice or half of it moves a mean
- * that is compared with another of the same weight, and the decision by it hardly.
- */
-const ALPHA = 1 / 8;
-
 /** A reading of the running sums, to take differences from. */
 export interface Reading {
   readonly at: number;
@@ -41,11 +35,17 @@ export class Meter {
   /** When a lease last ended (monotonic ms). */
   lastReleaseAt = 0;
 
+  readonly #meanWeight: number;
   // A field that may be undefined as well would make a new object of each number.
   #holdMs = 0;
   #leased = 0;
   #leasedSince = 0;
   #leasedMs = 0;
+
+  /** @param meanWeight of the newest sample in the running means */
+  constructor(meanWeight: number) {
+    this.#meanWeight = meanWeight;
+  }
 
   /** Running mean of the hold time, ms; undefined before the first release. */
   get holdMs(): number | undefined {
@@ -74,14 +74,14 @@ export class Meter {
   returned(leasedAt: number, heldMs: number): void {
     this.lastReleaseAt = leasedAt + heldMs;
     this.use.record(heldMs);
-    this.#holdMs += (this.releases++ === 0 ? 1 : ALPHA) * (heldMs - this.#holdMs);
+    this.#holdMs += (this.releases++ === 0 ? 1 : this.#meanWeight) * (heldMs - this.#holdMs);
   }
 
   connected(tookMs: number): void {
     this.created++;
     this.create.record(tookMs);
     const mean = this.connectMs;
-    this.connectMs = mean === undefined ? tookMs : mean + ALPHA * (tookMs - mean);
+    this.connectMs = mean === undefined ? tookMs : mean + this.#meanWeight * (tookMs - mean);
   }
 
   closed(reason: DestroyReason): void {

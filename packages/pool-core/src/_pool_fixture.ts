@@ -9,6 +9,7 @@ import type { ConnectionFactory, ResetResult } from './connection_factory.ts';
 import type { DestroyReason } from './contract.ts';
 import type { Governor } from './governor.ts';
 import { ResourcePool, type ResourcePoolParts } from './resource_pool.ts';
+import { DEFAULT_TUNING } from './tuning_options.ts';
 import { Waiter } from './waiter.ts';
 
 /** A connection that is nothing but a number. */
@@ -117,6 +118,7 @@ export class Rig {
       closeTimeoutMs: 300,
       acquireStackEveryMs: Number.POSITIVE_INFINITY,
       maxUses: Number.POSITIVE_INFINITY,
+      meanWeight: DEFAULT_TUNING.meanWeight,
       ...options.parts,
       clock,
       factory,

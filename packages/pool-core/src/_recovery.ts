@@ -86,7 +86,7 @@ export class Recovery {
     const { random, tuning } = this.#settings;
     this.lastError = error;
     if (kind === 'unrelated') return;
-    this.#limit = afterConnectError(this.#limit);
+    this.#limit = afterConnectError(this.#limit, this.#limitTuning);
     if (kind !== 'server-limit') {
       const failure = { kind, startedAt, now, random: random() };
       this.#step(afterFailure(this.#outage, failure, tuning));

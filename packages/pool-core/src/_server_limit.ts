@@ -44,10 +44,11 @@ export interface ServerLimit {
   readonly holdMs: number;
 }
 
-/** The pause after a refusal, and the longest. */
+/** The pause after a refusal, the longest, and how it rises to that. */
 export interface ServerLimitTuning {
   readonly serverHoldMs: number;
   readonly serverHoldMaxMs: number;
+  readonly holdGrowth: number;
 }
 
 /** The server refused a connect while `open` connections were open. */
@@ -61,7 +62,7 @@ export function afterRefusal(
   // Refusals of connects that were in flight together are one refusal.
   const again = limit !== undefined && now >= limit.until;
   const held = limit?.holdMs ?? serverHoldMs;
-  const holdMs = again ? Math.min(serverHoldMaxMs, held * 2) : held;
+  const holdMs = again ? Math.min(serverHoldMaxMs, held * tuning.holdGrowth) : held;
   return { cap: Math.max(1, open), until: now + holdMs, holdMs };
 }
 

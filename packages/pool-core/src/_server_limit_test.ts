@@ -71,15 +71,22 @@ it('refusals of connects that were in flight together pause no longer than one',
   expect(afterRefusal(first, 30, 101, DEFAULT_TUNING).holdMs).toBe(1_000);
 });
 
-it('each refusal of a later try doubles the pause, up to half a minute', () => {
-  let limit = afterRefusal(undefined, 30, 0, DEFAULT_TUNING);
-  const pauses: number[] = [];
-  for (let i = 0; i < 8; i++) {
-    pauses.push(limit.holdMs);
-    limit = afterRefusal(limit, 30, limit.until, DEFAULT_TUNING);
-  }
-  expect(pauses).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
-});
+it.each([
+  [2, [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]],
+  [3, [1_000, 3_000, 9_000, 27_000, 30_000]],
+])(
+  'each refusal of a later try makes the pause %d times as long (holdGrowth), up to half a minute',
+  (holdGrowth, expected) => {
+    const tuning = { ...DEFAULT_TUNING, holdGrowth };
+    let limit = afterRefusal(undefined, 30, 0, tuning);
+    const pauses = expected.map(() => {
+      const { holdMs } = limit;
+      limit = afterRefusal(limit, 30, limit.until, tuning);
+      return holdMs;
+    });
+    expect(pauses).toEqual(expected);
+  },
+);
 
 it('after the pause a few more are tried, until the pool may have its own maximum again', () => {
   let limit: ServerLimit | undefined = afterRefusal(undefined, 30, 0, DEFAULT_TUNING);

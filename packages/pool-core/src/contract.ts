@@ -67,7 +67,10 @@ export type ScalingReason =
 
 /** One decision about the pool's size. */
 export interface ScalingEvent {
-  /** Milliseconds since the Unix epoch. */
+  /**
+   * Milliseconds since the Unix epoch: of a growth by several connects its first, of a climb of the ceiling its last step. Events are in the
+   * order in which they were told, and such a run is told when it has come to rest: those of its time may be before it.
+   */
   readonly at: number;
   /**
    * Size before. For `ceiling-*`, `server-limit` and `event-loop-saturated` what the pool allowed itself before, for

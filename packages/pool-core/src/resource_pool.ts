@@ -44,6 +44,8 @@ export interface ResourcePoolParts<C> {
   readonly acquireStackEveryMs: number;
   /** Infinity for none. */
   readonly maxUses: number;
+  /** Of the newest sample in the running means. */
+  readonly meanWeight: number;
 }
 
 /** When to ask a governor again that wants no connect and has set no timer, ms. A correct one never lets it come to that. */
@@ -67,7 +69,7 @@ export class ResourcePool<C> {
   readonly clock: Clock;
   /** For acquires and releases. */
   readonly #coarseNow: () => number;
-  readonly meter: Meter = new Meter();
+  readonly meter: Meter;
   readonly observers: Observers;
   readonly #sites: AcquireSites;
   readonly #parts: ResourcePoolParts<C>;
@@ -106,6 +108,7 @@ export class ResourcePool<C> {
     this.name = name;
     this.clock = clock;
     this.#coarseNow = clock.coarseNow?.bind(clock) ?? (() => clock.now());
+    this.meter = new Meter(parts.meanWeight);
     this.observers = new Observers(name);
     this.#parts = parts;
     this.#sites = new AcquireSites(parts.acquireStackEveryMs);

@@ -46,6 +46,16 @@ export interface Tuning {
    */
   readonly connectMuchSlower: number;
   /**
+   * So many of the connects at once are left then, and after one that failed, as a share: TCP's answer to a loss.
+   * @default 0.5
+   */
+  readonly connectCut: number;
+  /**
+   * A round that is later than `connectMuchSlower` by less than this, ms, is not slow: such differences are the event loop's.
+   * @default 1
+   */
+  readonly connectNoiseMs: number;
+  /**
    * How fast the fastest is forgotten, as a factor per connect: a server that became slower for good is not taken for a
    * crowded one.
    * @default 1.02
@@ -75,8 +85,8 @@ export interface Tuning {
    */
   readonly serverLimitsMs: number;
   /**
-   * After the server refused a connect for want of room, the pool stays at what it has for so long, ms; twice as long
-   * each time that one more is refused again, up to `serverHoldMaxMs`. Others give connections back at their own pace.
+   * After the server refused a connect for want of room, the pool stays at what it has for so long, ms; `holdGrowth` times
+   * as long each time that one more is refused again, up to `serverHoldMaxMs`. Others give connections back at their own pace.
    * @default 1_000
    */
   readonly serverHoldMs: number;
@@ -86,6 +96,18 @@ export interface Tuning {
    * @default 30_000
    */
   readonly serverHoldMaxMs: number;
+  /**
+   * Each pause before something is tried again that was in vain (a connect that the server has refused, a probe of the
+   * ceiling) is so many times as long as the one before: what does not change is asked less and less.
+   * @default 2
+   */
+  readonly holdGrowth: number;
+  /**
+   * Weight of the newest sample in the running means of hold and connect times: about the last 16 count. A larger one follows a
+   * change of load sooner, and takes one slow query for it.
+   * @default 0.125
+   */
+  readonly meanWeight: number;
   /**
    * How often load is measured and the thresholds applied, ms. Fast enough for a ramp, slow enough to be a mean.
    * @default 1_000
@@ -158,13 +180,14 @@ export interface Tuning {
    */
   readonly ceilingCut: number;
   /**
-   * How far the pool may grow in one `busyTickMs` after growth that paid in full (`fullElasticity`), as a factor.
+   * How far the pool may grow in one `busyTickMs` from a level throughput, and after growth that paid in full (`fullElasticity`), as
+   * a factor. A doubling tells what it bought from noise in one window: a growth by a quarter that pays a quarter of its
+   * proportion is 6 % more, and windows of a real machine scatter by 20 %.
    * @default 2
    */
   readonly growthStep: number;
   /**
-   * The same after growth that paid in part, and while nothing has come back to judge by: 10 to 500 still takes less than 5 s,
-   * and a database that has just stopped is not met with twice the connections.
+   * The same while nothing has come back to judge by: 10 to 500 still takes less than 5 s, and a database that has just stopped is not met with twice the connections.
    * @default 1.25
    */
   readonly unprovenGrowthStep: number;
@@ -175,7 +198,7 @@ export interface Tuning {
    */
   readonly growthStepFloor: number;
   /**
-   * How long the ceiling is held before it is probed, ms; doubled each time in vain, up to `ceilingHoldMaxMs`.
+   * How long the ceiling is held before it is probed, ms; `holdGrowth` times as long after each in vain, up to `ceilingHoldMaxMs`.
    * @default 5_000
    */
   readonly ceilingHoldMs: number;
@@ -197,7 +220,8 @@ export interface Tuning {
    */
   readonly evidenceMs: number;
   /**
-   * Growth by less than this share is not judged: the completions to tell it from noise would take too long.
+   * Growth by less than this share is not judged: the completions to tell it from noise would take too long. Throughput that has
+   * changed by less is level: only from there the pool grows, or warming up would pass for what growth bought.
    * @default 0.1
    */
   readonly judgedGrowth: number;
@@ -211,6 +235,18 @@ export interface Tuning {
    * @default 0.5
    */
   readonly workingShare: number;
+  /**
+   * The most leased connections that are asked for that share, per look, which is what a look costs: of 64 it is known to some 6 %, and
+   * only whether it is above `workingShare` matters.
+   * @default 64
+   */
+  readonly busySample: number;
+  /**
+   * Between two such looks, and how long a lease is too young to be asked about, ms: a turn of the event loop or two, in which a
+   * caller that does not think has sent its statement.
+   * @default 5
+   */
+  readonly busyLookMs: number;
   /**
    * A size is not judged by a time in which less than this share of the connections was leased, though somebody waited:
    * they were being opened, after an outage or a cold start.
@@ -251,7 +287,9 @@ export interface Tuning {
    */
   readonly ceilingFloor: number;
   /**
-   * A gain of this share of proportional throughput is a full one: steps and probes get longer.
+   * A gain of this share of proportional throughput is a full one: steps and probes get longer. More than its inverse is none of
+   * connections alone, and looked at a second time. While the event loop never rests (`loopUtilization`), growth has to
+   * pay so much to go on: where the server is waited for, it does.
    * @default 0.85
    */
   readonly fullElasticity: number;
@@ -332,6 +370,8 @@ export const TUNING: { readonly [K in keyof Tuning]: readonly [byDefault: number
     maxConnectingCap: [16, whole(1)],
     connectSlower: [1.5, FACTOR],
     connectMuchSlower: [2, FACTOR],
+    connectCut: [0.5, BETWEEN],
+    connectNoiseMs: [1, ATLEAST0],
     connectForget: [1.02, FACTOR],
     serverHeadroom: [10, COUNT],
     serverHeadroomShare: [0.1, SHARE],
@@ -339,6 +379,8 @@ export const TUNING: { readonly [K in keyof Tuning]: readonly [byDefault: number
     serverLimitsMs: [300_000, DURATION],
     serverHoldMs: [1_000, FINITE],
     serverHoldMaxMs: [30_000, FINITE],
+    holdGrowth: [2, FACTOR],
+    meanWeight: [0.125, BETWEEN],
     tickMs: [1_000, FINITE],
     busyTickMs: [250, FINITE],
     targetUtilization: [0.65, BETWEEN],
@@ -363,6 +405,8 @@ export const TUNING: { readonly [K in keyof Tuning]: readonly [byDefault: number
     judgedGrowth: [0.1, POSITIVE],
     bestMemory: [0.98, SHARE],
     workingShare: [0.5, SHARE],
+    busySample: [64, whole(1)],
+    busyLookMs: [5, FINITE],
     presentShare: [0.5, SHARE],
     collapsedShare: [0.5, SHARE],
     collapseHold: [2, POSITIVE],
