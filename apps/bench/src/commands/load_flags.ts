@@ -18,8 +18,13 @@ export const loadFlags = {
     'time before it that is not measured',
     'w',
   ),
-  rate: wholeNumberFlag('N', { min: 1, max: 1_000_000 }, 'operations a second (open loop)', 'R'),
-  closed: switchFlag('closed loop: a caller starts again when it is answered'),
+  rate: wholeNumberFlag(
+    'N',
+    { min: 1, max: 1_000_000 },
+    'only an open loop, of N operations a second (default: a closed loop, then an open one at the rate that the scenario states)',
+    'R',
+  ),
+  closed: switchFlag('only the closed loop: a caller starts again when it is answered'),
 };
 
 export type LoadFlags = FlagValues<typeof loadFlags>;
@@ -35,10 +40,11 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
   if (flags.closed === true && flags.rate !== undefined)
     throw new UsageError('--closed and --rate exclude each other: a closed loop has no rate');
   refuseUnused(scenario, flags);
-  const { ratePerSecond: ownRate, ...own } = scenario.params;
+  const { ratePerSecond: ownRate, openRatePerSecond, ...own } = scenario.params;
   // One that does not take a duration has its times in itself: it would state a shorter one than it has.
   const part = scenario.takes?.includes('duration') === false ? 1 : scale;
   const rate = flags.closed === true ? undefined : (flags.rate ?? ownRate);
+  const both = flags.closed === undefined && rate === undefined && openRatePerSecond !== undefined;
   if (rate !== undefined && flags.callers !== undefined)
     throw new UsageError(
       `${scenario.id} at ${rate} a second is an open loop, which has no callers: leave out --callers, or say --closed`,
@@ -49,6 +55,7 @@ export function paramsFor(scenario: Scenario, flags: LoadFlags, scale = 1): Para
     warmupMs: flags.warmup === undefined ? own.warmupMs : flags.warmup * 1000,
     durationMs: flags.duration === undefined ? own.durationMs * part : flags.duration * 1000,
     ...(rate === undefined ? {} : { ratePerSecond: rate }),
+    ...(both ? { openRatePerSecond } : {}),
   };
 }
 

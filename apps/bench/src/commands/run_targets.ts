@@ -37,7 +37,7 @@ import type { Scenario } from '../scenario/scenario.ts';
 import { type BenchServers, startBenchServers } from '../servers/bench_servers.ts';
 import { prepareOutputFolder } from '../servers/output_folder.ts';
 import { Progress } from '../terminal/progress.ts';
-import { parseThreshold, refuseGiven } from '../verdict/threshold.ts';
+import { parseThreshold, refuseUnanswered } from '../verdict/threshold.ts';
 import { chosenSubjects, paramsFor } from './load_flags.ts';
 import { askedOf, refuseOtherwiseAsked } from './resume.ts';
 import type { runFlags } from './run_command.ts';
@@ -84,7 +84,7 @@ export async function runTargets(
       { ...flags, wholeTable: asked.length === SCENARIO_IDS.length },
     );
   });
-  refuseGiven(thresholds, plan);
+  refuseUnanswered(thresholds, plan);
   const askedForAll = askedOf(flags);
   const kept = flags.resume === undefined ? undefined : await readResultFile(flags.resume);
   if (kept !== undefined && flags.resume !== undefined)

@@ -3,6 +3,7 @@ import { roundOrder } from '../rounds/round_order.ts';
 import { runRound } from '../rounds/round_runner.ts';
 import type { Params, Scenario, Subject } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
+import { whyNotAnswered } from '../verdict/verdict.ts';
 import { type Change, decide, type RawChange } from './compare.ts';
 import type { Build } from './git_build.ts';
 
@@ -57,6 +58,7 @@ async function compareSubject(
     scenario.criteria.filter((c) => c.subject === subject.name).map(({ metric }) => metric),
   );
   return [...metrics].flatMap((metric) => {
+    if (whyNotAnswered(metric, params) !== undefined) return [];
     const [a, b] = builds.map((build) => valuesOf(found.get(build) ?? [], metric)) as [
       number[],
       number[],

@@ -5,6 +5,7 @@ const PARTS: Readonly<Record<keyof Params, string>> = {
   callers: 'callers',
   connections: 'connections',
   ratePerSecond: 'operations a second',
+  openRatePerSecond: 'operations a second after the closed loop',
   warmupMs: 'ms of warm-up',
   durationMs: 'ms a round',
 };

@@ -12,6 +12,12 @@ test.each([
   [{ connections: 4 }, ['P6: 10 connections before, 4 connections after']],
   [{ durationMs: 1200 }, ['P6: 4000 ms a round before, 1200 ms a round after']],
   [
+    { openRatePerSecond: 500 },
+    [
+      'P6: no operations a second after the closed loop before, 500 operations a second after the closed loop after',
+    ],
+  ],
+  [
     { ratePerSecond: 500, warmupMs: 0 },
     [
       'P6: no operations a second, 1000 ms of warm-up before, 500 operations a second, 0 ms of warm-up after',

@@ -1,6 +1,6 @@
 import type { MetricName } from '../measure/metric.ts';
 import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
-import { isGiven } from '../verdict/verdict.ts';
+import { whyNotAnswered } from '../verdict/verdict.ts';
 
 /** A criterion with what each round gave: a ratio where there is a peer, else the number itself. */
 export interface SampledCriterion {
@@ -25,7 +25,8 @@ export function comparableSamples({
         ...(peer === undefined ? {} : { peer }),
       });
       const samples = samplesOf(scenario, metric, subject, peer);
-      if (seen.has(key) || samples.length === 0 || isGiven(metric, scenario.params)) return [];
+      const unanswered = whyNotAnswered(metric, scenario.params) !== undefined;
+      if (seen.has(key) || samples.length === 0 || unanswered) return [];
       seen.add(key);
       return [
         {

@@ -22,9 +22,9 @@ export async function closedLoop(load: Load & { readonly callers: number }): Pro
         load.onMeasure?.();
       }
       try {
-        await load.operation(next++, started);
+        const answer = await load.operation(next++, started);
         lastAnswer = performance.now();
-        recorder.succeeded(started, started, lastAnswer);
+        recorder.succeeded(started, started, lastAnswer, answer);
       } catch (error) {
         recorder.threw(started, error);
         // A failure that comes at once must not turn the caller into a busy loop.

@@ -1,5 +1,8 @@
 import { LatencyHistogram } from '@fynlo/orchestrator/measurement';
 
+/** The answer of an operation whose response time is not asked about: it counts as completed, and nothing else. */
+export const UNTIMED: unique symbol = Symbol('untimed');
+
 /** What a load is made of. */
 export interface Load {
   /** One operation; `i` counts up over the whole round, and `from` is when its response time begins. Settles with the answer. */
@@ -19,7 +22,7 @@ export interface LoadResult {
   /** The first failure, for the message; a scenario that expects none throws it. */
   readonly firstError: unknown;
   readonly elapsedMs: number;
-  /** From the intended start (open loop) or the actual one (closed loop) to the answer. */
+  /** From the intended start (open loop) or the actual one (closed loop) to the answer, but for {@link UNTIMED} ones. */
   readonly response: LatencyHistogram;
   /** From the actual start to the answer. */
   readonly service: LatencyHistogram;
@@ -38,9 +41,10 @@ export class LoadRecorder {
   /** Set when the warm-up is over. */
   measuredFrom: number = Number.POSITIVE_INFINITY;
 
-  succeeded(intended: number, started: number, now: number): void {
+  succeeded(intended: number, started: number, now: number, answer: unknown): void {
     if (intended < this.measuredFrom) return;
     this.completed++;
+    if (answer === UNTIMED) return;
     this.response.record(now - intended);
     this.service.record(now - started);
   }

@@ -1,6 +1,7 @@
 import { seededRandom } from '@fynlo/orchestrator/measurement';
 import { expect, test } from 'vitest';
 import { closedLoop } from './closed_loop.ts';
+import { UNTIMED } from './load.ts';
 import { openLoop } from './open_loop.ts';
 
 const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
@@ -35,6 +36,24 @@ test('closedLoop() counts failures apart and keeps the first', async () => {
   });
   expect(result.failed).toBeGreaterThan(0);
   expect(String(result.firstError)).toContain('odd 1');
+});
+
+test('a loop counts an operation that is untimed as completed, and its time as none', async () => {
+  const random = seededRandom(1);
+  const operation = async (i: number): Promise<unknown> => {
+    if (i % 2 === 0) return sleep(1);
+    await sleep(30);
+    return UNTIMED;
+  };
+  const load = { warmupMs: 0, durationMs: 300, operation };
+  for (const result of [
+    await closedLoop({ ...load, callers: 2 }),
+    await openLoop({ ...load, ratePerSecond: 100, random }),
+  ]) {
+    const timed = result.response.count;
+    expect(timed).toBeGreaterThan(0);
+    expect(Math.abs(result.completed - 2 * timed)).toBeLessThanOrEqual(2);
+  }
 });
 
 test('openLoop() charges a stall to every operation it delayed, not only to the one that stalled', async () => {

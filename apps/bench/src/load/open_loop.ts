@@ -18,11 +18,11 @@ export async function openLoop(
     const started = performance.now();
     if (intended >= recorder.measuredFrom) recorder.lag.record(started - intended);
     try {
-      await load.operation(i, intended);
+      const answer = await load.operation(i, intended);
       const now = performance.now();
       // Where more comes in than is done, the answers come long after the schedule has ended: all of that is time they took.
       last = Math.max(last, now);
-      recorder.succeeded(intended, started, now);
+      recorder.succeeded(intended, started, now, answer);
     } catch (error) {
       recorder.threw(intended, error);
     }

@@ -21,6 +21,22 @@ const metrics = {
   maxMs: { unit: 'ms', better: 'lower', meaning: 'longest response time' },
   serviceP50Ms: { unit: 'ms', better: 'lower', meaning: 'median time from the actual start' },
   lagP99Ms: { unit: 'ms', better: 'lower', meaning: '99th percentile of the schedule lag' },
+  openP50Ms: { unit: 'ms', better: 'lower', meaning: 'median response time at a given rate' },
+  openP99Ms: {
+    unit: 'ms',
+    better: 'lower',
+    meaning: '99th percentile response time at a given rate',
+  },
+  openLagP99Ms: {
+    unit: 'ms',
+    better: 'lower',
+    meaning: '99th percentile of the schedule lag at a given rate',
+  },
+  openOpsPerSecond: {
+    unit: '/s',
+    better: 'higher',
+    meaning: 'operations completed per second at a given rate',
+  },
   waitP50Ms: { unit: 'ms', better: 'lower', meaning: 'median wait for a connection' },
   waitP99Ms: { unit: 'ms', better: 'lower', meaning: '99th percentile wait for a connection' },
   useP50Ms: { unit: 'ms', better: 'lower', meaning: 'median time a connection was held' },

@@ -45,7 +45,7 @@ function ndjson(result: ResultFile): string[] {
   return [
     ...scenarios.flatMap(({ subjects, ...scenario }) => [
       ...subjects.flatMap(({ name, rounds }) =>
-        rounds.map(({ histogram: _, ...round }) =>
+        rounds.map(({ histogram: _, openHistogram: __, ...round }) =>
           JSON.stringify({ type: 'round', scenario: scenario.id, subject: name, ...round }),
         ),
       ),

@@ -12,7 +12,7 @@ import {
   medianOf,
   reasonText,
   settingsLines,
-  subjectTable,
+  subjectTables,
   tally,
   verdictTable,
 } from './rows.ts';
@@ -42,7 +42,6 @@ ${result.scenarios.map(scenarioSection).join('\n')}
 }
 
 function scenarioSection(scenario: ScenarioResult): string {
-  const { columns, rows } = subjectTable(scenario);
   const reason = reasonText(scenario);
   return `<section id="${escapeHtml(scenario.id)}"><h2>${escapeHtml(scenario.id)} ${escapeHtml(scenario.question)}</h2>
 <p class="dim">${escapeHtml(conditions(scenario))}</p>
@@ -54,7 +53,9 @@ function scenarioSection(scenario: ScenarioResult): string {
     .join('')}</ul>
 ${reason === '' ? '' : `<p class="dim">${escapeHtml(reason)}</p>`}
 ${bars(scenario)}
-${rows.length === 0 ? '' : table(columns, rows)}
+${subjectTables(scenario)
+  .map(({ columns, rows }) => table(columns, rows))
+  .join('\n')}
 <p class="dim">${settingsLines(scenario).map(escapeHtml).join('<br>')}</p></section>`;
 }
 

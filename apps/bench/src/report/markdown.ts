@@ -8,7 +8,7 @@ import {
   measuredText,
   reasonText,
   settingsLines,
-  subjectTable,
+  subjectTables,
   verdictTable,
 } from './rows.ts';
 import { markdownTable } from './table.ts';
@@ -24,7 +24,6 @@ export function markdownReport(result: ResultFile): string {
     ...elsewhereLines(result).flatMap((line) => [line.replace('*', '\\*'), '']),
   ];
   for (const scenario of result.scenarios) {
-    const { columns, rows } = subjectTable(scenario);
     const reason = reasonText(scenario);
     lines.push(
       `## ${scenario.id} ${scenario.question}`,
@@ -37,7 +36,10 @@ export function markdownReport(result: ResultFile): string {
       ),
       ...(reason === '' ? [] : [`- ${reason}`]),
       '',
-      ...(rows.length === 0 ? [] : [...markdownTable(columns, rows), '']),
+      ...subjectTables(scenario).flatMap(({ columns, rows }) => [
+        ...markdownTable(columns, rows),
+        '',
+      ]),
       ...settingsLines(scenario).map((line) => `- ${line}`),
       '',
     );

@@ -8,7 +8,8 @@ import {
   reasonText,
   settingsLines,
   shortName,
-  subjectTable,
+  subjectTables,
+  type Table,
   wantedText,
 } from './rows.ts';
 import { textTable, visibleLength, wrap } from './table.ts';
@@ -36,10 +37,12 @@ export function prettyScenario(
       colors.bold(`${(i === 0 ? scenario.id : '').padEnd(INDENT.length)}${line}`),
     ),
     ...wrapped(conditions(scenario)),
-    ...subjectLines(scenario, colors, columns - INDENT.length),
+    ...subjectTables(scenario).flatMap((table) =>
+      subjectLines(table, colors, columns - INDENT.length),
+    ),
     ...scenario.criteria.map((judged) => {
       const { criterion, verdict } = judged;
-      const what = `${several ? `${criterion.subject} ` : ''}${shortName(criterion.metric)}`;
+      const what = `${several ? `${criterion.subject} ` : ''}${shortName(criterion.metric, scenario.params)}`;
       const { value, spread } = measuredParts(judged);
       return `${INDENT}${paint(verdict, MARKS[verdict])} ${what} ${colors.bold(value)}${colors.dim(spread === '' ? '' : ` ${spread}`)}, wanted ${wantedText(criterion)}`;
     }),
@@ -52,10 +55,8 @@ export function prettyScenario(
   ];
 }
 
-/** The table of subjects; columns that the line has no room for are left out, those of the verdict last. */
-function subjectLines(scenario: ScenarioResult, colors: Colors, room: number): string[] {
-  const { columns, rows } = subjectTable(scenario);
-  if (rows.length === 0) return [];
+/** A table of subjects; columns that the line has no room for are left out, those of the verdict last. */
+function subjectLines({ columns, rows }: Table, colors: Colors, room: number): string[] {
   for (let shown = columns.length; ; shown--) {
     const lines = textTable(
       columns.slice(0, shown),

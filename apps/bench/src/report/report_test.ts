@@ -4,7 +4,7 @@ import type { ResultFile, ScenarioResult } from '../results/result_file.ts';
 import { htmlReport } from './html.ts';
 import { markdownReport } from './markdown.ts';
 import { prettyScenario } from './pretty.ts';
-import { subjectTable } from './rows.ts';
+import { subjectTables } from './rows.ts';
 import { visibleLength } from './table.ts';
 import { verdictLines } from './verdict_lines.ts';
 
@@ -156,13 +156,55 @@ test('a row of another commit is marked in the table, and what differs is said b
   expect(htmlReport(mixed)).toContain('* P6 P7: commit b1 (the others: a1)');
 });
 
+const loaded = (params: Partial<ScenarioResult['params']>): ScenarioResult => {
+  const one = scenario('P6');
+  return { ...one, params: { ...one.params, ...params } };
+};
+
 test('the operations a second of an open loop stand as what was done of what was due', () => {
-  const titles = (params: Partial<ScenarioResult['params']>): string[] => {
-    const one = scenario('P6');
-    const { columns } = subjectTable({ ...one, params: { ...one.params, ...params } });
-    return columns.map(({ title }) => title);
-  };
+  const titles = (params: Partial<ScenarioResult['params']>): string[] =>
+    subjectTables(loaded(params)).flatMap(({ columns }) => columns.map(({ title }) => title));
   expect(titles({})).toContain('ops/s');
   expect(titles({ ratePerSecond: 2000 })).not.toContain('ops/s');
   expect(titles({ ratePerSecond: 2000 })).toContain('done/s of 2,000');
+});
+
+test('an open loop that followed the closed one has a table of its own, and its p99 the rate in its name, in every rendering', () => {
+  const one = loaded({ openRatePerSecond: 2000 });
+  const open = { openP50Ms: 1.5, openP99Ms: 7.25, openLagP99Ms: 0.4, openOpsPerSecond: 1990 };
+  const both: ScenarioResult = {
+    ...one,
+    subjects: one.subjects.map((subject) => ({
+      ...subject,
+      rounds: subject.rounds.map((round) => ({
+        ...round,
+        metrics: { ...round.metrics, ...open },
+      })),
+    })),
+    criteria: one.criteria.map((judged) => ({
+      ...judged,
+      criterion: { ...judged.criterion, metric: 'openP99Ms' },
+    })),
+  };
+  expect(subjectTables(both)[1]).toMatchObject({
+    columns: ['at 2,000/s', 'p50 ms', 'p99 ms', 'lag p99 ms', 'done/s of 2,000'].map((title) => ({
+      title,
+    })),
+    rows: [
+      ['ours', '1.5', '7.25', '0.4', '1,990'],
+      ['pg', '1.5', '7.25', '0.4', '1,990'],
+    ],
+  });
+  const pretty = prettyScenario(both, { colors, columns: 100 }).join('\n');
+  expect(pretty).toMatch(/5 rounds of 1 \+ 4 s, then 0\.3 \+ 2\.4 s of an open loop, 2,000\/s/);
+  expect(pretty).toMatch(/at 2,000\/s +p50 ms +p99 ms +lag p99 ms +done\/s of 2,000/);
+  expect(pretty).toContain('✓ p99 at 2,000/s 1.1x');
+  expect(verdictLines(result([both]), { colors, columns: 120 }).join('\n')).toContain(
+    'p99 at 2,000/s',
+  );
+  for (const page of [markdownReport(result([both])), htmlReport(result([both]))]) {
+    expect(page).toContain('p99 at 2,000/s 1.1x');
+    expect(page).toContain('done/s of 2,000');
+    expect(page).toContain('7.25');
+  }
 });

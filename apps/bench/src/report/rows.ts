@@ -1,11 +1,12 @@
 import { METRICS, type MetricName } from '../measure/metric.ts';
 import type { ResultFile, ScenarioResult, SubjectResult } from '../results/result_file.ts';
-import type { Criterion } from '../scenario/scenario.ts';
+import { AT_RATE, isOfOpenPart, openPartOf } from '../scenario/open_part.ts';
+import type { Criterion, Params } from '../scenario/scenario.ts';
 import { isSignificant, smallestPValue } from '../statistics/mann_whitney.ts';
 import { median } from '../statistics/median.ts';
 import {
   type CriterionVerdict,
-  isGiven,
+  givenRate,
   ROUNDS_FOR_A_VERDICT,
   type VerdictKind,
 } from '../verdict/verdict.ts';
@@ -51,6 +52,7 @@ export function medianOf(subject: SubjectResult, metric: MetricName): number | u
 function shownMetrics(scenario: ScenarioResult): MetricName[] {
   const judged = new Set(scenario.criteria.map((c) => c.criterion.metric));
   return [...new Set([...judged, ...USUAL])].filter((metric) => {
+    if (isOfOpenPart(metric)) return false;
     const values = scenario.subjects.flatMap((subject) => medianOf(subject, metric) ?? []);
     const onlyIfAny = ANY_IS_NEWS.has(metric) && !judged.has(metric);
     return onlyIfAny ? values.some(Boolean) : values.length > 0;
@@ -68,8 +70,12 @@ const SHORT: Partial<Record<MetricName, string>> = {
   serverOthersPeak: "others' backends",
 };
 
-/** A metric as a column calls it: `ops/s`, `p99`, `hit ratio`. */
-export function shortName(metric: MetricName): string {
+/** A metric as a column calls it: `ops/s`, `p99`, `hit ratio`; of the open part `p99 at 4,500/s`, or `p99 at a rate`. */
+export function shortName(metric: MetricName, { openRatePerSecond }: RateOf = {}): string {
+  if (isOfOpenPart(metric)) {
+    const rate = openRatePerSecond === undefined ? 'a rate' : `${number(openRatePerSecond)}/s`;
+    return `${shortName(AT_RATE[metric])} at ${rate}`;
+  }
   return (
     SHORT[metric] ??
     metric
@@ -78,17 +84,27 @@ export function shortName(metric: MetricName): string {
   );
 }
 
+type RateOf = Partial<Pick<Params, 'openRatePerSecond'>>;
+
 /** How it was asked: load, times, rounds. What is not true of a scenario is left out. */
 export function conditions({ params, subjects, tookMs }: ScenarioResult): string {
   const { callers, connections, ratePerSecond, warmupMs, durationMs } = params;
   const rounds = Math.max(...subjects.map((subject) => subject.rounds.length));
+  const open = openPartOf(params);
   return [
     ...(callers > 1 && ratePerSecond === undefined ? [`${number(callers)} callers`] : []),
     ...(ratePerSecond === undefined ? [] : [`open loop, ${number(ratePerSecond)}/s`]),
     ...(connections > 1 ? [`${connections} connections`] : []),
-    `${roundsText(rounds)}${durationMs === 0 ? '' : ` of ${warmupMs / 1000} + ${durationMs / 1000} s`}`,
+    `${roundsText(rounds)}${durationMs === 0 ? '' : ` of ${secondsText({ warmupMs, durationMs })}`}`,
+    ...(open === undefined
+      ? []
+      : [`then ${secondsText(open)} of an open loop, ${number(open.ratePerSecond)}/s`]),
     `took ${number(Math.round(tookMs / 1000))} s`,
   ].join(', ');
+}
+
+function secondsText({ warmupMs, durationMs }: Pick<Params, 'warmupMs' | 'durationMs'>): string {
+  return `${warmupMs / 1000} + ${durationMs / 1000} s`;
 }
 
 /** Each subject that was measured, or that is not there yet, with what it is. */
@@ -101,21 +117,44 @@ export function settingsLines({ subjects }: ScenarioResult): string[] {
   });
 }
 
-/** One row a subject: its medians. The columns that the verdict is about come first. */
-export function subjectTable(scenario: ScenarioResult): { columns: Column[]; rows: string[][] } {
-  const metrics = shownMetrics(scenario);
+export interface Table {
+  readonly columns: readonly Column[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/**
+ * One row a subject: its medians. The columns that the verdict is about come first. Where an open loop followed, what that measured is a table
+ * of its own: its p99 is another number than that of the callers.
+ */
+export function subjectTables(scenario: ScenarioResult): Table[] {
+  const { openRatePerSecond } = scenario.params;
+  const open = Object.keys(AT_RATE) as (keyof typeof AT_RATE)[];
+  return [
+    subjectTable(scenario, 'subject', shownMetrics(scenario)),
+    ...(openRatePerSecond === undefined
+      ? []
+      : [subjectTable(scenario, `at ${number(openRatePerSecond)}/s`, open)]),
+  ].filter(({ rows }) => rows.length > 0);
+}
+
+function subjectTable(
+  { subjects, params }: ScenarioResult,
+  heading: string,
+  metrics: readonly MetricName[],
+): Table {
   const title = (metric: MetricName): string => {
-    if (isGiven(metric, scenario.params))
-      return `done/s of ${number(scenario.params.ratePerSecond)}`;
+    const rate = givenRate(metric, params);
+    if (rate !== undefined) return `done/s of ${number(rate)}`;
+    const name = shortName(isOfOpenPart(metric) ? AT_RATE[metric] : metric);
     const { unit } = METRICS[metric];
-    return unit === '' || unit === '/s' ? shortName(metric) : `${shortName(metric)} ${unit}`;
+    return unit === '' || unit === '/s' ? name : `${name} ${unit}`;
   };
   return {
     columns: [
-      { title: 'subject' },
+      { title: heading },
       ...metrics.map((metric) => ({ title: title(metric), align: 'right' as const })),
     ],
-    rows: scenario.subjects
+    rows: subjects
       .filter(({ rounds }) => rounds.length > 0)
       .map((subject) => [subject.name, ...metrics.map((m) => number(medianOf(subject, m)))]),
   };
@@ -215,12 +254,12 @@ export function verdictTable({ scenarios, pending }: Pick<ResultFile, 'scenarios
 }
 
 /** `ops/s 2.1x [1.9, 2.3]; cpu/op 0.5x`, with whose number it is where they are of several subjects. */
-function measuredCell({ criteria }: ScenarioResult): string {
+function measuredCell({ criteria, params }: ScenarioResult): string {
   const several = new Set(criteria.map(({ criterion }) => criterion.subject)).size > 1;
   return criteria
     .map((verdict) => {
       const { metric, subject } = verdict.criterion;
-      const name = several ? `${subject} ${shortName(metric)}` : shortName(metric);
+      const name = `${several ? `${subject} ` : ''}${shortName(metric, params)}`;
       return `${name} ${measuredText(verdict)}`;
     })
     .join('; ');

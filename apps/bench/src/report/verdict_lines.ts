@@ -94,7 +94,7 @@ function scenarioRows(scenario: ScenarioResult, colors: Colors): string[][] {
         ? `${scenario.id}${scenario.elsewhere === undefined ? '' : paint('inconclusive', ELSEWHERE)}`
         : '',
       i === 0 ? scenario.name : '',
-      `${shortName(criterion.metric)}${several ? ` ${criterion.subject}` : ''}`,
+      `${shortName(criterion.metric, scenario.params)}${several ? ` ${criterion.subject}` : ''}`,
       ...measured,
       wantedText(criterion),
       peerText(verdict),

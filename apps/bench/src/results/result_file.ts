@@ -17,6 +17,7 @@ export interface RoundRecord {
   readonly position: number;
   readonly metrics: Metrics;
   readonly histogram?: readonly LatencyBucket[];
+  readonly openHistogram?: readonly LatencyBucket[];
   readonly details?: Readonly<Record<string, unknown>>;
   /** Why the host may have spoilt it. */
   readonly disturbed?: string;

@@ -1,3 +1,4 @@
+import { loadMs } from '../scenario/open_part.ts';
 import type { Params, Scenario, Subject } from '../scenario/scenario.ts';
 
 /** How a scenario is to be run. */
@@ -82,7 +83,7 @@ export function expectedMs(plan: RoundPlan): number {
 }
 
 function roundMs(scenario: Scenario, params: Params, subject: string): number {
-  return scenario.roundMs?.(params, subject) ?? params.warmupMs + params.durationMs;
+  return scenario.roundMs?.(params, subject) ?? loadMs(params);
 }
 
 /** `about 3 min`, for a person who wonders whether to wait. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { createRequire } from 'node:module';
+import { loadMs } from '../scenario/open_part.ts';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
 import type { RoundOrder, RoundReply } from './round_process.ts';
 
@@ -16,7 +17,7 @@ export class RoundFailedError extends Error {
   }
 }
 
-/** A round may take this much longer than its warm-up and duration before its process is ended. */
+/** A round may take this much longer than its load before its process is ended. */
 const GRACE_MS = 60_000;
 
 /** A round that is to end may take this long to clean up (a fresh clone has many files) before its process is ended. */
@@ -54,8 +55,7 @@ export function runRound(
       settle(() =>
         reject(new RoundFailedError(scenario.id, subject.name, why, cause ? { cause } : undefined)),
       );
-    const { warmupMs, durationMs } = context.params;
-    const limitMs = scenario.limitMs ?? warmupMs + durationMs + GRACE_MS;
+    const limitMs = scenario.limitMs ?? loadMs(context.params) + GRACE_MS;
     // Set once the round is to end before it is done: what comes of it then, a reply or an exit, is its end.
     let early: (() => void) | undefined;
     let cleanUp: NodeJS.Timeout | undefined;

@@ -7,7 +7,7 @@ import {
 } from '../measure/server_counts.ts';
 import type { RoundRecord, ScenarioResult } from '../results/result_file.ts';
 import type { Scenario, Subject } from '../scenario/scenario.ts';
-import { type CriterionVerdict, isGiven, judge, worst } from '../verdict/verdict.ts';
+import { type CriterionVerdict, judge, whyNotAnswered, worst } from '../verdict/verdict.ts';
 import { roundOrder } from './round_order.ts';
 import { type RoundPlan, roundsOf, runnableSubjects } from './round_plan.ts';
 import { RoundFailedError, runRound } from './round_runner.ts';
@@ -85,10 +85,8 @@ export async function runScenario(run: ScenarioRun): Promise<ScenarioResult> {
     const missing = notBuilt.get(criterion.subject) ?? notBuilt.get(criterion.peer ?? '');
     if (missing !== undefined)
       return { criterion, verdict: 'not-built', reason: missing, samples: 0 };
-    if (isGiven(criterion.metric, params)) {
-      const reason = `${params.ratePerSecond} operations a second are given (an open loop): their number is no throughput to be judged`;
-      return { criterion, verdict: 'inconclusive', reason, samples: 0 };
-    }
+    const why = whyNotAnswered(criterion.metric, params);
+    if (why !== undefined) return { criterion, verdict: 'inconclusive', reason: why, samples: 0 };
     return judge(criterion, records, disturbance(records));
   });
   return {
@@ -137,7 +135,7 @@ async function oneRound(
     runRound(run.scenario, subject, context, run.signal),
   );
   const disturbed = noisy ?? stolenTime(from, cpuTicks());
-  refuseUnmeasured(run.scenario, subject.name, outcome.metrics);
+  refuseUnmeasured(run, subject.name, outcome.metrics);
   const metrics =
     counts === undefined
       ? outcome.metrics
@@ -151,15 +149,21 @@ async function oneRound(
     position,
     metrics,
     ...(outcome.histogram === undefined ? {} : { histogram: outcome.histogram }),
+    ...(outcome.openHistogram === undefined ? {} : { openHistogram: outcome.openHistogram }),
     ...(outcome.details === undefined ? {} : { details: outcome.details }),
     ...(disturbed === undefined ? {} : { disturbed }),
   };
 }
 
 /** A subject that reports nothing for what a criterion is about has not done well, nor is it merely hard to say. */
-function refuseUnmeasured({ id, criteria }: Scenario, subject: string, metrics: Metrics): void {
+function refuseUnmeasured(
+  { scenario: { id, criteria }, params }: ScenarioRun,
+  subject: string,
+  metrics: Metrics,
+): void {
   for (const { metric, subject: ours, peer } of criteria) {
     if ((ours !== subject && peer !== subject) || metric.startsWith('server')) continue;
+    if (whyNotAnswered(metric, params) !== undefined) continue;
     const value = metrics[metric];
     if (value === undefined || !Number.isFinite(value)) {
       throw new RoundFailedError(id, subject, `it reported ${value} as ${metric}`);

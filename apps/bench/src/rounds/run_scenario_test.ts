@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Scenario } from '../scenario/scenario.ts';
 import { poolCoreSize } from '../scenarios/s03_pool_core_size.ts';
 import { runScenario } from './run_scenario.ts';
 
@@ -34,7 +35,20 @@ test('runScenario() judges no operations a second that were given, and still wha
     params: { ...poolCoreSize.params, ratePerSecond: 2000 },
   });
   expect(criteria.map(({ verdict, reason }) => [verdict, reason])).toEqual([
-    ['inconclusive', expect.stringContaining('2000 operations a second are given')],
+    ['inconclusive', expect.stringContaining('2,000 operations a second are given')],
     ['inconclusive', 'no rounds'],
   ]);
+}, 60_000);
+
+test('runScenario() passes no bound on an open loop that a load without one did not put', async () => {
+  const scenario: Scenario = {
+    ...poolCoreSize,
+    criteria: [{ metric: 'openP99Ms', subject: '@fynlo/pool-core', op: '<=', bound: 1e9 }],
+  };
+  for (const load of [{}, { ratePerSecond: 2000 }]) {
+    const params = { ...poolCoreSize.params, ...load };
+    const { criteria, verdict, failure } = await runScenario({ ...run, scenario, params });
+    expect([verdict, failure]).toEqual(['inconclusive', undefined]);
+    expect(criteria[0]?.reason).toContain('not measured');
+  }
 }, 60_000);

@@ -15,8 +15,10 @@ export interface Params {
   readonly connections: number;
   readonly warmupMs: number;
   readonly durationMs: number;
-  /** Operations per second; set, the load is an open loop. */
+  /** Operations per second; set, the load is an open loop, and no other. */
   readonly ratePerSecond?: number;
+  /** Operations per second of the open loop that follows the closed one in each round; absent, none does. */
+  readonly openRatePerSecond?: number;
 }
 
 /** A part of its load that a scenario lets the command line change; `rate` is that it is an open or a closed loop. */
@@ -47,6 +49,8 @@ export interface RoundOutcome {
   readonly metrics: Metrics;
   /** The response times behind the percentiles. */
   readonly histogram?: readonly LatencyBucket[];
+  /** Those of the open loop after the closed one. */
+  readonly openHistogram?: readonly LatencyBucket[];
   /** Anything worth keeping beside the numbers. */
   readonly details?: Readonly<Record<string, unknown>>;
 }
@@ -76,7 +80,7 @@ export interface Scenario {
   readonly target: string;
   readonly needs: readonly ServerNeed[];
   readonly params: Params;
-  /** Why its load is a closed or an open loop, of one that can be either (`--rate`, `--closed`). */
+  /** Why its load has the loops and the rate that it has, of one that the command line can change (`--rate`, `--closed`). */
   readonly loop?: string;
   /** What of its load flags may change: what its rounds read. @default all of it */
   readonly takes?: readonly LoadPart[];

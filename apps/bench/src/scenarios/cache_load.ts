@@ -1,6 +1,6 @@
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import { type BenchCache, VALUE } from '../subjects/bench_cache.ts';
-import { putLoad } from './put_load.ts';
+import { expectNoErrors, putLoad, type Watch } from './put_load.ts';
 
 /** Keys that the read scenarios use. */
 const KEYS = 2000;
@@ -23,16 +23,14 @@ export async function fill(cache: BenchCache): Promise<void> {
 export async function loadCache(
   context: RoundContext,
   operation: (i: number) => unknown,
+  watches: readonly Watch[] = [],
 ): Promise<RoundOutcome> {
-  const { metrics, result } = await putLoad(context, async (i) => {
+  const get = async (i: number): Promise<void> => {
     const value = (await operation(i)) as typeof VALUE | undefined;
     if (value?.n !== VALUE.n)
       throw new Error(`expected the value back, got ${JSON.stringify(value)}`);
-  });
-  if (result.failed > 0) {
-    throw new Error(`${result.failed} requests failed, the first: ${String(result.firstError)}`);
-  }
-  return { metrics, histogram: result.response.buckets() };
+  };
+  return expectNoErrors(await putLoad(context, get, watches));
 }
 
 /** A namespace of this round's own, so that no round finds what another left. */

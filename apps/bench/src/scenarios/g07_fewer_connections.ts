@@ -1,7 +1,8 @@
 import pg from 'pg';
 import type { Scenario } from '../scenario/scenario.ts';
 import { benchPoolOf } from '../subjects/pg_like.ts';
-import { expectNoErrors, loadPool } from './pool_load.ts';
+import { loadPool } from './pool_load.ts';
+import { expectNoErrors, type Watch } from './put_load.ts';
 
 const ROWS = 200_000;
 /** A few milliseconds of server CPU, and nothing to wait for. */
@@ -15,8 +16,14 @@ export const fewerConnections: Scenario = {
   question: 'How many connections does a limiter before the pool need for the same throughput?',
   target: '<= 0.25x the connections, >= 0.97x the throughput, <= 0.85x p99',
   needs: ['postgres'],
-  loop: 'closed: the target is what 150 callers get through, and with how many connections',
-  params: { callers: 150, connections: 60, warmupMs: 2500, durationMs: 3000 },
+  loop: 'closed, then open: the target is what 150 callers get through, and with how many connections; 150 a second are about half of what both get through',
+  params: {
+    callers: 150,
+    connections: 60,
+    warmupMs: 2500,
+    durationMs: 3000,
+    openRatePerSecond: 150,
+  },
   rounds: 5,
   criteria: [
     { metric: 'connectionsUsed', subject: 'fynlo', peer: 'no limiter', op: '<=', bound: 0.25 },
@@ -46,30 +53,42 @@ export const fewerConnections: Scenario = {
       const { databaseUrl, params } = context;
       const pool = new pg.Pool({ connectionString: databaseUrl, max: params.connections });
       const run = await limit(params.connections);
-      let used = 0;
-      let looks = 0;
-      const from = performance.now() + params.warmupMs;
-      const looking = setInterval(() => {
-        if (performance.now() < from) return;
-        used += pool.totalCount - pool.idleCount;
-        looks++;
-      }, 20);
-      const outcome = await loadPool(benchPoolOf(pool), context, (_, random) =>
-        run(() =>
-          pool.query({
-            name: 'scores',
-            text: SELECT,
-            values: [1 + Math.floor(random() * (ROWS - SPAN))],
-          }),
-        ),
+      const outcome = await loadPool(
+        benchPoolOf(pool),
+        context,
+        (_, random) =>
+          run(() =>
+            pool.query({
+              name: 'scores',
+              text: SELECT,
+              values: [1 + Math.floor(random() * (ROWS - SPAN))],
+            }),
+          ),
+        [connectionsUsed(pool)],
       );
-      clearInterval(looking);
       await pool.end();
-      expectNoErrors(outcome);
-      return { ...outcome, metrics: { ...outcome.metrics, connectionsUsed: used / looks } };
+      return expectNoErrors(outcome);
     },
   })),
 };
+
+function connectionsUsed(pool: pg.Pool): Watch {
+  let used = 0;
+  let looks = 0;
+  let looking: NodeJS.Timeout | undefined;
+  return {
+    start() {
+      looking = setInterval(() => {
+        used += pool.totalCount - pool.idleCount;
+        looks++;
+      }, 20);
+    },
+    stop() {
+      clearInterval(looking);
+      return { connectionsUsed: used / looks };
+    },
+  };
+}
 
 type Limit = (work: () => Promise<unknown>) => Promise<unknown>;
 

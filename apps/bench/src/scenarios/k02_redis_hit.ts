@@ -13,8 +13,14 @@ export const redisHit: Scenario = {
   target: '>= 1.7x ops at <= 0.5x CPU of raw ioredis, >= 2.5x ops of bentocache',
   needs: ['redis'],
   takes: ['callers', 'duration', 'warmup', 'rate'],
-  loop: 'closed: the target is what 64 requests in flight get through',
-  params: { callers: 64, connections: 1, warmupMs: 500, durationMs: 2000 },
+  loop: 'closed, then open: the target is what 64 requests in flight get through; 19,000 a second are about half of what bentocache gets through',
+  params: {
+    callers: 64,
+    connections: 1,
+    warmupMs: 500,
+    durationMs: 2000,
+    openRatePerSecond: 19_000,
+  },
   rounds: 5,
   criteria: [
     { metric: 'opsPerSecond', subject: 'fynlo', peer: 'ioredis', op: '>=', bound: 1.7 },

@@ -1,30 +1,16 @@
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import type { BenchPool } from '../subjects/bench_pool.ts';
-import { putLoad } from './put_load.ts';
+import { type Operation, putLoad, type Watch } from './put_load.ts';
 
 /** Puts the round's load on a pool. */
-export async function loadPool(
+export function loadPool(
   pool: BenchPool,
   context: RoundContext,
-  operation: (i: number, random: () => number, from: number) => Promise<unknown>,
+  operation: Operation,
+  watches: readonly Watch[] = [],
 ): Promise<RoundOutcome> {
-  const { metrics, result } = await putLoad(context, operation);
-  const { response, firstError } = result;
-  return {
-    metrics: { ...metrics, ...pool.split?.(), ...openedBy(pool) },
-    histogram: response.buckets(),
-    ...(firstError === undefined ? {} : { details: { firstError: String(firstError) } }),
-  };
-}
-
-/** A load that must not fail: the first error is the round's failure, with its cause. */
-export function expectNoErrors(outcome: RoundOutcome): RoundOutcome {
-  if (outcome.metrics.errors) {
-    throw new Error(
-      `${outcome.metrics.errors} operations failed, the first: ${outcome.details?.['firstError']}`,
-    );
-  }
-  return outcome;
+  const own = { stop: () => ({ ...pool.split?.(), ...openedBy(pool) }) };
+  return putLoad(context, operation, [own, ...watches]);
 }
 
 /** The count of connects as a metric, where the library tells it. */

@@ -1,7 +1,8 @@
 import type { RoundContext, RoundOutcome } from '../scenario/scenario.ts';
 import type { PoolKind } from '../subjects/bench_pool.ts';
 import { ITEMS, SELECT_ITEM } from './items.ts';
-import { expectNoErrors, loadPool } from './pool_load.ts';
+import { loadPool } from './pool_load.ts';
+import { expectNoErrors } from './put_load.ts';
 
 /** One round of one-shot selects by primary key: the pool is opened, loaded and closed. */
 export async function selectItems(

@@ -2,7 +2,7 @@ import { UsageError } from '../cli/errors.ts';
 import { unknownName } from '../cli/suggest.ts';
 import { isMetricName, METRICS } from '../measure/metric.ts';
 import type { Criterion, Params, Scenario } from '../scenario/scenario.ts';
-import { isGiven } from './verdict.ts';
+import { whyNotAnswered } from './verdict.ts';
 
 /** A bound from the command line, beside those the scenario states itself. */
 export interface Threshold {
@@ -73,19 +73,18 @@ export function parseThreshold(text: string, scenarios: readonly Scenario[]): Th
 }
 
 /**
- * Refuses a bound on operations a second in a row whose rate is given: a pass would say nothing of how many there could be.
+ * Refuses a bound on what the load of its row has no answer to: on operations a second that are given, a pass would say nothing of how
+ * many there could be.
  *
  * @throws UsageError
  */
-export function refuseGiven(
+export function refuseUnanswered(
   thresholds: readonly Threshold[],
   rows: readonly { readonly scenario: Pick<Scenario, 'id'>; readonly params: Params }[],
 ): void {
   for (const { text, scenario: id, criterion } of thresholds) {
     const params = rows.find(({ scenario }) => scenario.id === id)?.params;
-    if (params === undefined || !isGiven(criterion.metric, params)) continue;
-    throw new UsageError(
-      `${params.ratePerSecond} operations a second are given to ${id}, which measures none: no threshold "${text}" there`,
-    );
+    const why = params === undefined ? undefined : whyNotAnswered(criterion.metric, params);
+    if (why !== undefined) throw new UsageError(`No threshold "${text}" for ${id}: ${why}`);
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Scenario } from '../scenario/scenario.ts';
-import { parseThreshold, refuseGiven } from './threshold.ts';
+import { parseThreshold, refuseUnanswered } from './threshold.ts';
 
 const scenario = {
   id: 'P6',
@@ -34,18 +34,32 @@ test.each([
   expect(() => parseThreshold(text, [scenario])).toThrow(message);
 });
 
-test('refuseGiven() refuses a bound on operations a second at a rate that is given, and no other', () => {
-  const refuse = (text: string, load: { ratePerSecond?: number }): void =>
-    refuseGiven(
-      [parseThreshold(text, [scenario])],
-      [{ scenario, params: { callers: 1, connections: 1, warmupMs: 1, durationMs: 1, ...load } }],
-    );
+const refuse = (text: string, load: { ratePerSecond?: number; openRatePerSecond?: number }): void =>
+  refuseUnanswered(
+    [parseThreshold(text, [scenario])],
+    [{ scenario, params: { callers: 1, connections: 1, warmupMs: 1, durationMs: 1, ...load } }],
+  );
+
+test('refuseUnanswered() refuses a bound on operations a second at a rate that is given, and no other', () => {
   const given = { ratePerSecond: 200 };
   for (const text of ['P6.opsPerSecond>=150', 'P6.opsPerSecond@fynlo/pg.Pool>=1']) {
     expect(() => refuse(text, given)).toThrow(
-      `200 operations a second are given to P6, which measures none: no threshold "${text}" there`,
+      `No threshold "${text}" for P6: 200 operations a second are given`,
     );
     expect(() => refuse(text, {})).not.toThrow();
   }
   expect(() => refuse('P6.p99Ms<5', given)).not.toThrow();
+});
+
+test('refuseUnanswered() refuses a bound on an open loop after the closed one where none is, and on its operations a second', () => {
+  const both = { openRatePerSecond: 200 };
+  expect(() => refuse('P6.openP99Ms<5', both)).not.toThrow();
+  expect(() => refuse('P6.opsPerSecond>=150', both)).not.toThrow();
+  expect(() => refuse('P6.openOpsPerSecond>=150', both)).toThrow(
+    '200 operations a second are given',
+  );
+  for (const one of [{}, { ratePerSecond: 200 }])
+    expect(() => refuse('P6.openP99Ms<5', one)).toThrow(
+      'No threshold "P6.openP99Ms<5" for P6: not measured',
+    );
 });

@@ -1,4 +1,6 @@
 import { METRICS, type MetricName, type Metrics } from '../measure/metric.ts';
+import { number } from '../report/number.ts';
+import { isOfOpenPart } from '../scenario/open_part.ts';
 import type { Criterion, Params } from '../scenario/scenario.ts';
 import { mannWhitney } from '../statistics/mann_whitney.ts';
 import { median, medianInterval } from '../statistics/median.ts';
@@ -27,11 +29,25 @@ export interface CriterionVerdict {
 }
 
 /**
- * Whether a number is what was asked for rather than what came of it: in an open loop, the operations a second. It says at most
+ * The operations a second that were asked for, of a number that tells what was done of them: in an open loop. It says at most
  * that they were kept up with, and nothing of how many there could be.
  */
-export function isGiven(metric: MetricName, { ratePerSecond }: Params): boolean {
-  return metric === 'opsPerSecond' && ratePerSecond !== undefined;
+export function givenRate(
+  metric: MetricName,
+  { ratePerSecond, openRatePerSecond }: Params,
+): number | undefined {
+  if (metric === 'opsPerSecond') return ratePerSecond;
+  return metric === 'openOpsPerSecond' ? openRatePerSecond : undefined;
+}
+
+/** Why a load has no answer to what a bound on this number asks; undefined where it has one. */
+export function whyNotAnswered(metric: MetricName, params: Params): string | undefined {
+  const rate = givenRate(metric, params);
+  if (rate !== undefined)
+    return `${number(rate)} operations a second are given (an open loop): their number is no throughput to be judged`;
+  return isOfOpenPart(metric) && params.openRatePerSecond === undefined
+    ? 'not measured: under this load no open loop follows a closed one'
+    : undefined;
 }
 
 /** The rounds of one subject, oldest first. */
