@@ -5,10 +5,19 @@ import { advice, type Finding, ok, problem, unknown } from './finding.ts';
 /** What PgBouncer says of itself to users that may ask (`admin_users`, `stats_users`). */
 export interface PgBouncerSettings {
   readonly version: string;
-  readonly defaultPoolSize: number;
+  /** Servers that it opens for this database and this user, by what says so; 0 where nothing bounds them. */
+  readonly servers: ServerBound;
+  /** How many of them it opens only for clients that have waited for `reserve_pool_timeout`. */
+  readonly reserve: number;
   readonly maxClientConn: number;
   /** undefined: before 1.21. */
   readonly maxPreparedStatements: number | undefined;
+}
+
+/** A number of server connections and the setting that it comes from. */
+export interface ServerBound {
+  readonly most: number;
+  readonly setting: string;
 }
 
 /** What stands between the service and its server, as a Pool would find it out there. */
@@ -27,11 +36,18 @@ export async function readPgBouncer(url: string): Promise<PgBouncerSettings | un
     await client.connect();
     const { rows } = await client.query<{ key: string; value: string }>('SHOW CONFIG');
     const version = await client.query<{ version: string }>('SHOW VERSION');
+    const databases = await client.query<DatabaseRow>('SHOW DATABASES');
     const config = new Map(rows.map(({ key, value }) => [key, value]));
     const prepared = config.get('max_prepared_statements');
+    const name = decodeURIComponent(new URL(url).pathname.slice(1));
+    const settings = poolSettings(
+      config,
+      databases.rows.find((row) => row.name === name),
+    );
     return {
       version: version.rows[0]?.version ?? 'PgBouncer',
-      defaultPoolSize: Number(config.get('default_pool_size')),
+      servers: serverBound(settings),
+      reserve: settings.reserve,
       maxClientConn: Number(config.get('max_client_conn')),
       maxPreparedStatements: prepared === undefined ? undefined : Number(prepared),
     };
@@ -41,6 +57,58 @@ export async function readPgBouncer(url: string): Promise<PgBouncerSettings | un
     await client.end().catch(() => {});
   }
 }
+
+/** Of `SHOW DATABASES`: what a database sets for itself, else what all have. */
+interface DatabaseRow {
+  readonly name: string;
+  readonly pool_size?: number;
+  /** `reserve_pool_size` from 1.24 on. */
+  readonly reserve_pool?: number;
+  readonly reserve_pool_size?: number;
+  readonly max_connections?: number;
+}
+
+/** What bounds the server connections of one database and user; 0 is no bound. */
+export interface PoolSettings {
+  readonly poolSize: number;
+  readonly reserve: number;
+  readonly perDatabase: number;
+  readonly perUser: number;
+}
+
+function poolSettings(
+  config: ReadonlyMap<string, string>,
+  row: Partial<DatabaseRow> = {},
+): PoolSettings {
+  const setting = (name: string): number => Number(config.get(name) ?? 0);
+  return {
+    poolSize: row.pool_size ?? setting('default_pool_size'),
+    reserve: row.reserve_pool_size ?? row.reserve_pool ?? setting('reserve_pool_size'),
+    perDatabase: row.max_connections ?? setting('max_db_connections'),
+    perUser: setting('max_user_connections'),
+  };
+}
+
+/** Pure: a pool has its size and its reserve, and no more than its database and its user may have in all. */
+export function serverBound({
+  poolSize,
+  reserve,
+  perDatabase,
+  perUser,
+}: PoolSettings): ServerBound {
+  const bounds = [
+    {
+      // 0: without a limit, since 1.24.
+      most: poolSize === 0 ? 0 : poolSize + reserve,
+      setting: reserve === 0 ? 'default_pool_size' : 'default_pool_size and reserve_pool_size',
+    },
+    { most: perDatabase, setting: 'max_db_connections' },
+    { most: perUser, setting: 'max_user_connections' },
+  ].filter(({ most }) => most > 0);
+  return bounds.reduce((a, b) => (b.most < a.most ? b : a), bounds[0] ?? NO_BOUND);
+}
+
+const NO_BOUND: ServerBound = { most: 0, setting: 'default_pool_size' };
 
 const STATE =
   'keep state within a transaction (SET LOCAL, pg_advisory_xact_lock, temporary tables ON COMMIT DROP), LISTEN on a connection of its own to the server';
@@ -93,7 +161,7 @@ export function poolerFindings(
 function capacity(
   mode: PoolerVerdict['mode'],
   wanted: number,
-  { version, defaultPoolSize, maxClientConn }: PgBouncerSettings,
+  { version, servers: { most, setting }, reserve, maxClientConn }: PgBouncerSettings,
 ): Finding {
   if (wanted > maxClientConn) {
     return problem(
@@ -101,14 +169,17 @@ function capacity(
       'give each instance a smaller max, or raise max_client_conn',
     );
   }
-  // 0: without a limit, since 1.24.
-  if (mode === 'session' && defaultPoolSize > 0 && wanted > defaultPoolSize) {
+  if (mode === 'session' && most > 0 && wanted > most) {
     return problem(
-      `The service may open ${wanted} connections, ${version} has ${defaultPoolSize} servers for them (default_pool_size): the others wait within the pooler`,
-      'give each instance a smaller max, raise default_pool_size, or use transaction mode',
+      `The service may open ${wanted} connections, ${version} has ${most} servers for them (${setting}): the others wait within the pooler`,
+      `give each instance a smaller max, raise ${setting}, or use transaction mode`,
     );
   }
+  // Within a smaller bound on the whole there may be nothing left of it.
+  const late = setting.includes('reserve')
+    ? `, ${reserve} of them only for clients that have waited (reserve_pool_timeout)`
+    : '';
   return ok(
-    `${version} takes ${maxClientConn} clients and opens ${defaultPoolSize} servers; the service may open ${wanted}`,
+    `${version} takes ${maxClientConn} clients and opens ${most === 0 ? 'as many servers as they need' : `${most} servers (${setting})`}${late}; the service may open ${wanted}`,
   );
 }

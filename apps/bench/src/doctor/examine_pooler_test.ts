@@ -1,6 +1,6 @@
 import { startPgBouncer } from '@fynlo/services/pgbouncer';
 import { expect, inject, test } from 'vitest';
-import { detectPooler, poolerFindings } from './examine_pooler.ts';
+import { detectPooler, poolerFindings, serverBound } from './examine_pooler.ts';
 import { examinePostgres } from './examine_postgres.ts';
 
 test('examinePostgres() through a real PgBouncer in transaction mode names it, its mode and the remedies', async () => {
@@ -66,4 +66,69 @@ test('a pooler that may open more connections than its server allows is a proble
       remedy: expect.stringContaining('default_pool_size'),
     }),
   );
+});
+
+test('a pooler whose reserve takes it over what its server allows is a problem, and the remedy names both settings', async () => {
+  const limit = 9_000;
+  await using pooler = await startPgBouncer(inject('postgresUrl'), {
+    defaultPoolSize: 5,
+    settings: { reserve_pool_size: limit },
+  });
+  expect(await examinePostgres(pooler.url, 5)).not.toContainEqual(
+    expect.objectContaining({ level: 'problem' }),
+  );
+  expect(await examinePostgres(pooler.url, 10_000)).toContainEqual(
+    expect.objectContaining({
+      level: 'problem',
+      what: expect.stringContaining(
+        `The pooler may open ${limit + 5} connections, max_connections`,
+      ),
+      remedy: expect.stringContaining(
+        'set default_pool_size and reserve_pool_size below the limit',
+      ),
+    }),
+  );
+});
+
+test('in session mode the reserve counts among the servers, and what a database or a user may have in all bounds them', async () => {
+  const session = async (settings: Record<string, number>, wanted: number) => {
+    await using pooler = await startPgBouncer(inject('postgresUrl'), {
+      ...{ poolMode: 'session', defaultPoolSize: 5, settings },
+    });
+    // Awaited here: the pooler is ended when this function ends.
+    return await examinePostgres(pooler.url, wanted);
+  };
+  const reserve = { reserve_pool_size: 3 };
+  expect(await session(reserve, 8)).toContainEqual({
+    level: 'ok',
+    what: expect.stringContaining(
+      'opens 8 servers (default_pool_size and reserve_pool_size), 3 of them only for clients that have waited',
+    ),
+  });
+  for (const [settings, most, setting] of [
+    [reserve, 8, 'default_pool_size and reserve_pool_size'],
+    [{ ...reserve, max_db_connections: 7 }, 7, 'max_db_connections'],
+    [{ ...reserve, max_user_connections: 6 }, 6, 'max_user_connections'],
+  ] as const)
+    expect(await session(settings, most + 1)).toContainEqual(
+      expect.objectContaining({
+        level: 'problem',
+        what: expect.stringContaining(`has ${most} servers for them (${setting})`),
+        remedy: expect.stringContaining(`raise ${setting}`),
+      }),
+    );
+});
+
+const bounds = { poolSize: 20, reserve: 0, perDatabase: 0, perUser: 0 };
+
+test.each([
+  [{}, 20, 'default_pool_size'],
+  [{ reserve: 5 }, 25, 'default_pool_size and reserve_pool_size'],
+  [{ perDatabase: 30 }, 20, 'default_pool_size'],
+  [{ perDatabase: 10, perUser: 12 }, 10, 'max_db_connections'],
+  [{ perDatabase: 10, perUser: 8 }, 8, 'max_user_connections'],
+  [{ poolSize: 0, reserve: 5 }, 0, 'default_pool_size'],
+  [{ poolSize: 0, perUser: 8 }, 8, 'max_user_connections'],
+])('serverBound() with %j is %d by %s', (settings, most, setting) => {
+  expect(serverBound({ ...bounds, ...settings })).toEqual({ most, setting });
 });

@@ -70,19 +70,20 @@ interface Opener {
   readonly who: 'service' | 'pooler';
   /** undefined: a pooler that does not tell. */
   readonly wanted: number | undefined;
+  /** What to set smaller where that is too many: the pooler's setting. */
+  readonly setting?: string;
 }
 
 /** Behind a pooler it is the pooler that opens connections: as many as it is told, and no more than it has clients. */
 function openers(direct: boolean, wanted: number, settings: PgBouncerSettings | undefined): Opener {
   if (direct) return { who: 'service', wanted };
   if (settings === undefined) return { who: 'pooler', wanted: undefined };
-  // 0: without a limit, since 1.24.
-  const most = settings.defaultPoolSize === 0 ? wanted : settings.defaultPoolSize;
-  return { who: 'pooler', wanted: Math.min(wanted, most) };
+  const { most, setting } = settings.servers;
+  return { who: 'pooler', wanted: most === 0 ? wanted : Math.min(wanted, most), setting };
 }
 
 /** Pure: what the numbers mean. */
-export function limits(found: Limits, { who, wanted }: Opener): Finding[] {
+export function limits(found: Limits, { who, wanted, setting }: Opener): Finding[] {
   const { version, max, reserved, role, database, idleInTransaction } = found;
   const bounds = [
     { what: `max_connections ${max} less ${reserved} reserved`, allows: max - reserved },
@@ -100,7 +101,7 @@ export function limits(found: Limits, { who, wanted }: Opener): Finding[] {
             `The ${who} may open ${wanted} connections, ${tightest.what} allows ${tightest.allows}`,
             who === 'service'
               ? 'give each instance a smaller max, raise the limit, or put a pooler in between: above it connects fail with 53300'
-              : 'set default_pool_size below the limit, or raise the limit: above it PgBouncer has its clients wait, and then fails them',
+              : `set ${setting} below the limit, or raise the limit: above it PgBouncer has its clients wait, and then fails them`,
           ),
     ...(idleInTransaction === '0'
       ? [
