@@ -61,6 +61,7 @@ test.each([
   [['run', 'P6', 'P9', '--pool', 'postgres.js'], 'P9 has no subject postgres.js: it has fynlo'],
   [['run', 'P6', '--skip', 'P7'], '--skip P7: it is not among those to run (P6)'],
   [['run', 'P6', '--threshold', 'P6.p99<1ms'], 'Unknown metric "p99"'],
+  [['run', 'P6', '--closed', '--threshold', 'P6.openP99Ms<1'], 'for P6: not measured: under this'],
   [['run', 'P6', '--fail-on', 'regresion'], '--fail-on wants threshold, regression'],
   [['run', 'P6', '--baseline', 'none.json'], 'Cannot read none.json: ENOENT'],
   [['run', 'P6', '--resume', 'none.json'], 'Cannot read none.json: ENOENT'],
@@ -190,6 +191,20 @@ test('fynlo-bench compare of two files ends with 98 where a number is worse by m
   const same = await run(['compare', before, await resultOf('same', 1500)]);
   expect(same.code).toBe(0);
   expect(same.out).toContain('No significant difference');
+});
+
+test('fynlo-bench compare --html writes the changes as a page, and a page that cannot be written ends it with 2', async () => {
+  const files = [await resultOf('page-a', 1500), await resultOf('page-b', 1200)];
+  const html = join(folder, 'changes.html');
+  expect((await run(['compare', ...files, '--html', html])).code).toBe(98);
+  const page = await readFile(html, 'utf8');
+  expect(page).toContain('<h1>fynlo-bench compare</h1>');
+  expect(page).toMatch(/<tr class="fail"><td>P6<.*-20\.0 %/);
+  const { code, err } = await run(['compare', ...files, '--html', folder]);
+  expect({ code, err }).toEqual({
+    code: 2,
+    err: `fynlo-bench: Cannot write ${folder}: EISDIR\n`,
+  });
 });
 
 test.each([['before'], ['after']])(
@@ -347,6 +362,10 @@ test('fynlo-bench run P6 --format json prints one result, with every round, on s
   const [pg] = result.scenarios[0]?.subjects.filter(({ rounds }) => rounds.length > 0) ?? [];
   expect(pg?.name).toBe('pg.Pool');
   expect(pg?.rounds[0]?.metrics.opsPerSecond).toBeGreaterThan(10);
+  // By default both loops, each with its response times.
+  expect(pg?.rounds[0]?.metrics.openP99Ms).toBeGreaterThan(0);
+  for (const buckets of [pg?.rounds[0]?.histogram, pg?.rounds[0]?.openHistogram])
+    expect(buckets?.length).toBeGreaterThan(0);
   expect(result.environment.postgres?.version).toMatch(/^\d+/);
   expect(JSON.parse(await readFile(join(folder, 'p6', 'latest.json'), 'utf8'))).toEqual(result);
 }, 60_000);
@@ -446,7 +465,8 @@ test('fynlo-bench report of several files is one table, and says what no file ha
 
 test('fynlo-bench run, interrupted, writes a marked partial result, leaves no process, and ends with 130', async () => {
   const out = join(folder, 'interrupted');
-  const args = ['run', 'P6', '-n', '50', '-d', '1', '-w', '0', '--pool', 'pg.Pool', '--out', out];
+  const load = ['-n', '50', '-d', '1', '-w', '0', '--closed'];
+  const args = ['run', 'P6', ...load, '--pool', 'pg.Pool', '--out', out];
   const { child, ended, text } = start(args, { DATABASE_URL: '', REDIS_URL: '' });
   await until(async () => text.err.includes('round 1'));
   const started = await childrenOf(child.pid);

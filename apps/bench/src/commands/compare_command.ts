@@ -1,18 +1,22 @@
 import { existsSync } from 'node:fs';
+import { dirname } from 'node:path';
 import type { Command } from '../cli/command.ts';
 import { CliError, UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
-import { choiceFlag, wholeNumberFlag } from '../cli/flags.ts';
+import { choiceFlag, textFlag, wholeNumberFlag } from '../cli/flags.ts';
 import { unknownName } from '../cli/suggest.ts';
+import { changePage } from '../compare/change_html.ts';
 import { changeLines, NOTHING_TO_COMPARE } from '../compare/change_table.ts';
 import { type Change, compareSamples, hasRegression } from '../compare/compare.ts';
 import { compareBuilds } from '../compare/compare_builds.ts';
 import { buildOf } from '../compare/git_build.ts';
 import { loadDifferences, surroundingDifferences } from '../compare/same_load.ts';
 import { comparableSamples } from '../compare/samples.ts';
+import { writePage } from '../report/write_page.ts';
 import { type ResultFile, readResultFile } from '../results/result_file.ts';
 import { SCENARIOS, scenarioById } from '../scenario/catalog.ts';
 import { startBenchServers } from '../servers/bench_servers.ts';
+import { prepareOutputFolder } from '../servers/output_folder.ts';
 import { Progress } from '../terminal/progress.ts';
 import { chosenSubjects, loadFlags, paramsFor } from './load_flags.ts';
 
@@ -26,6 +30,7 @@ const flags = {
   ...loadFlags,
   seed: wholeNumberFlag('N', { min: 0, max: 2 ** 31 }, 'seed of every random choice (default 1)'),
   format: choiceFlag(['pretty', 'json'], 'how to print (default pretty)'),
+  html: textFlag('FILE', 'also write the changes as one self-contained HTML page'),
 };
 
 export const compareCommand: Command<typeof flags> = {
@@ -36,16 +41,18 @@ export const compareCommand: Command<typeof flags> = {
   flags,
   examples: [
     'fynlo-bench compare before.json after.json    two runs; exit 98 when one number is worse',
+    'fynlo-bench compare before.json after.json --html changes.html    with a page to look at',
     'fynlo-bench compare main . P6 P7              the working tree against main, interleaved',
     'fynlo-bench compare v1.2.0 . P10 -d 1 -n 20   many short rounds',
   ],
   async run(positionals, flags, { terminal, signal }) {
-    const { rounds = 10, seed = 1, format = 'pretty' } = flags;
+    const { rounds = 10, seed = 1, format = 'pretty', html } = flags;
     const [a, b, ...names] = positionals;
     if (a === undefined || b === undefined) {
       throw new UsageError('compare wants two: fynlo-bench compare A B (result files or git refs)');
     }
     let changes: Change[];
+    let notes: string[] = [];
     if (isFile(a) && isFile(b)) {
       if (names.length > 0)
         throw new UsageError('Two result files are compared whole: leave the scenarios out');
@@ -61,8 +68,10 @@ export const compareCommand: Command<typeof flags> = {
           `Not comparable, measured under different loads: ${loads.join('; ')}. Run both with the same --profile and load flags`,
         );
       }
-      for (const line of surroundingDifferences(before, after))
-        terminal.err.write(`Not the same in both runs: ${line}\n`);
+      notes = surroundingDifferences(before, after).map(
+        (line) => `Not the same in both runs: ${line}`,
+      );
+      for (const line of notes) terminal.err.write(`${line}\n`);
       changes = compareSamples(comparableSamples(before), comparableSamples(after));
     } else if (isFile(a) || isFile(b)) {
       throw new UsageError(`A result file cannot be compared with a build: got "${a}" and "${b}"`);
@@ -85,6 +94,7 @@ export const compareCommand: Command<typeof flags> = {
         params: paramsFor(scenario, flags),
       }));
       const only = chosenSubjects(flags, scenarios);
+      if (html !== undefined) await prepareOutputFolder(dirname(html));
       const progress = new Progress(terminal);
       progress.update('builds', `${a} and ${b}`);
       await using first = await buildOf(a, signal);
@@ -111,6 +121,8 @@ export const compareCommand: Command<typeof flags> = {
     terminal.out.write(
       `${format === 'json' ? JSON.stringify(changes, undefined, 2) : changeLines(changes, terminal.colors).join('\n')}\n`,
     );
+    if (html !== undefined)
+      await writePage(html, changePage({ before: a, after: b, changes, notes }));
     return hasRegression(changes) ? ExitCode.regression : ExitCode.ok;
   },
 };

@@ -11,7 +11,12 @@ export const loadFlags = {
   },
   connections: wholeNumberFlag('N', { min: 1, max: 1000 }, 'connections a subject may open', 'c'),
   callers: wholeNumberFlag('N', { min: 1, max: 100_000 }, 'callers in flight'),
-  duration: wholeNumberFlag('SECONDS', { min: 1, max: 3600 }, 'measured time of a round', 'd'),
+  duration: wholeNumberFlag(
+    'SECONDS',
+    { min: 1, max: 3600 },
+    'measured time of a round (an open loop that follows takes six tenths of it more)',
+    'd',
+  ),
   warmup: wholeNumberFlag(
     'SECONDS',
     { min: 0, max: 600 },

@@ -1,10 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import { choiceFlag, textFlag } from '../cli/flags.ts';
 import { FORMATS, renderResult } from '../report/formats.ts';
 import { htmlReport } from '../report/html.ts';
+import { writePage } from '../report/write_page.ts';
 import { mergeResults } from '../results/merge_results.ts';
 import { readResultFile, writeResultFile } from '../results/result_file.ts';
 import { SCENARIO_IDS } from '../scenario/catalog.ts';
@@ -38,9 +38,7 @@ export const reportCommand: Command<typeof flags> = {
     if (out !== undefined) await writeResultFile(out, result);
     terminal.out.write(`${renderResult(result, format, terminal)}\n`);
     if (html !== undefined) {
-      await writeFile(html, htmlReport(result)).catch((cause: NodeJS.ErrnoException) => {
-        throw new UsageError(`Cannot write ${html}: ${cause.code ?? cause.message}`, { cause });
-      });
+      await writePage(html, htmlReport(result));
     }
     return ExitCode.ok;
   },

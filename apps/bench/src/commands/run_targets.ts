@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { CommandContext } from '../cli/command.ts';
 import { UsageError } from '../cli/errors.ts';
 import { ExitCode } from '../cli/exit_code.ts';
 import type { FlagValues } from '../cli/flags.ts';
+import { changeHtml } from '../compare/change_html.ts';
 import { changeMarkdown } from '../compare/change_table.ts';
 import { readEnvironment } from '../measure/environment.ts';
 import { ServerCounter } from '../measure/server_counts.ts';
@@ -15,9 +15,10 @@ import { environmentLines, prettyScenario } from '../report/pretty.ts';
 import { appendStepSummary } from '../report/step_summary.ts';
 import { wrap } from '../report/table.ts';
 import { verdictLines } from '../report/verdict_lines.ts';
+import { writePage } from '../report/write_page.ts';
 import {
+  baselineNotes,
   compareWithBaseline,
-  notCompared,
   readBaseline,
   readCommittedBaseline,
   writeBaseline,
@@ -58,6 +59,8 @@ const PACKAGES = [
   'cacheable',
   'async-cache-dedupe',
 ];
+
+const AGAINST_BASELINE = 'Against the baseline';
 
 /** `max_connections` of a server we start: the largest scenario opens 500. */
 const MAX_CONNECTIONS = 600;
@@ -197,13 +200,17 @@ export async function runTargets(
     if (result.partial) err.write(`${newBaseline} is not written: the result is partial\n`);
     else await writeBaseline(newBaseline, result);
   }
-  if (flags.html === true) await writeFile(htmlFileFor(file), htmlReport(result));
   const changes = baseline === undefined ? [] : compareWithBaseline(baseline, result);
-  for (const line of baseline === undefined ? [] : notCompared(baseline, result))
-    err.write(`${line}\n`);
+  const notes = baseline === undefined ? [] : baselineNotes(baseline, result);
+  for (const line of notes) err.write(`${line}\n`);
+  const against =
+    changes.length === 0 ? [] : [`<h2>${AGAINST_BASELINE}</h2>`, ...changeHtml({ changes, notes })];
+  if (flags.html === true) await writePage(htmlFileFor(file), htmlReport(result, against));
   await appendStepSummary(markdownReport(result));
   if (changes.length > 0)
-    await appendStepSummary(`## Against the baseline\n\n${changeMarkdown(changes)}`);
+    await appendStepSummary(
+      [`## ${AGAINST_BASELINE}`, ...notes, changeMarkdown(changes)].join('\n\n'),
+    );
 
   if (pretty) {
     stdout.write(`${verdictLines(result, terminal).join('\n')}\n\n`);

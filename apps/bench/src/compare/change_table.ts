@@ -1,5 +1,5 @@
 import { number } from '../report/number.ts';
-import { shortName } from '../report/rows.ts';
+import { shortName, type Table } from '../report/rows.ts';
 import { type Column, markdownTable, textTable } from '../report/table.ts';
 import type { Terminal } from '../terminal/terminal.ts';
 import type { Change } from './compare.ts';
@@ -31,28 +31,44 @@ export function changeLines(changes: readonly Change[], colors: Terminal['colors
 /** The same for a pull request or a step summary. */
 export function changeMarkdown(changes: readonly Change[]): string {
   if (changes.length === 0) return NOTHING_TO_COMPARE;
-  const rows = changes.map((change) => changeRow(change, (text) => text));
-  return [...markdownTable(COLUMNS, rows), '', changeSummary(changes)].join('\n');
+  const { columns, rows } = changeTable(changes);
+  return [...markdownTable(columns, rows), '', changeSummary(changes)].join('\n');
+}
+
+/** Its cells as plain text. */
+export function changeTable(changes: readonly Change[]): Table {
+  return { columns: COLUMNS, rows: changes.map((change) => changeRow(change, (text) => text)) };
 }
 
 /** A comparison of nothing is not one that found no difference. */
 export const NOTHING_TO_COMPARE = 'Nothing to compare: no criterion was measured in both runs';
 
 function changeRow(c: Change, paint: (text: string) => string): string[] {
-  const percent = `${c.change > 0 ? '+' : ''}${(c.change * 100).toFixed(1)} %`;
   return [
     c.scenario,
-    `${shortName(c.metric)}: ${c.subject}${c.peer === undefined ? '' : ` / ${c.peer}`}`,
+    numberName(c),
     number(c.before),
     number(c.after),
-    paint(c.verdict === 'same' ? `~ ${percent}` : percent),
+    paint(percentText(c)),
     c.pValue.toFixed(3),
     `${c.samples[0]}+${c.samples[1]}`,
     paint(WORDS[c.verdict]),
   ];
 }
 
-function changeSummary(changes: readonly Change[]): string {
+/** `p99: fynlo / pg.Pool` */
+export function numberName({ metric, subject, peer }: Change): string {
+  return `${shortName(metric)}: ${subject}${peer === undefined ? '' : ` / ${peer}`}`;
+}
+
+/** `+12.5 %`, or `~ +1.2 %` where it may be chance. */
+export function percentText({ change, verdict }: Change): string {
+  const size = Number.isFinite(change) ? (change * 100).toFixed(1) : '∞';
+  const percent = `${change > 0 ? '+' : ''}${size} %`;
+  return verdict === 'same' ? `~ ${percent}` : percent;
+}
+
+export function changeSummary(changes: readonly Change[]): string {
   const count = (verdict: Change['verdict']): number =>
     changes.filter((change) => change.verdict === verdict).length;
   if (count('worse') + count('better') > 0)

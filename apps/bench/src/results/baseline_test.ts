@@ -4,10 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { scenarioById } from '../scenario/catalog.ts';
+import type { Params } from '../scenario/scenario.ts';
 import {
   type Baseline,
+  baselineNotes,
   committedBaselineFile,
   compareWithBaseline,
+  isSameLoad,
   loadOf,
   notCompared,
   readBaseline,
@@ -22,15 +25,19 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-const params = { callers: 64, connections: 10, warmupMs: 100, durationMs: 400 };
+const params: Params = { callers: 64, connections: 10, warmupMs: 100, durationMs: 400 };
 
 /** A run in which ours is so many times as fast as the peer, and its p99 so many times as long. */
-function result(ops: number, p99: number, load: Partial<typeof params> = {}): ResultFile {
+function result(ops: number, p99: number, load: Partial<Params> = {}): ResultFile {
   const rounds = (opsPerSecond: number, p99Ms: number) =>
     [1, 1.001, 0.999, 1.002, 0.998, 1.003].map((noise, round) => ({
       round,
       position: round,
-      metrics: { opsPerSecond: opsPerSecond * noise, p99Ms: p99Ms * noise },
+      metrics: {
+        opsPerSecond: opsPerSecond * noise,
+        p99Ms: p99Ms * noise,
+        ...(load.openRatePerSecond === undefined ? {} : { openP99Ms: p99Ms * noise }),
+      },
     }));
   const criterion = (metric: string) => ({
     criterion: { metric, subject: 'ours', peer: 'pg', op: '>=', bound: 1 },
@@ -42,7 +49,7 @@ function result(ops: number, p99: number, load: Partial<typeof params> = {}): Re
       {
         id: 'P6',
         params: { ...params, ...load },
-        criteria: [criterion('opsPerSecond'), criterion('p99Ms')],
+        criteria: [criterion('opsPerSecond'), criterion('p99Ms'), criterion('openP99Ms')],
         subjects: [
           { name: 'ours', settings: '', rounds: rounds(1000 * ops, 10 * p99) },
           { name: 'pg', settings: '', rounds: rounds(1000, 10) },
@@ -79,6 +86,72 @@ test('compareWithBaseline() compares no row that was measured under another load
   }
   const longer = compareWithBaseline(await baseline(), result(0.1, 9, { durationMs: 4000 }));
   expect(longer).toHaveLength(2);
+});
+
+test('compareWithBaseline() compares a closed loop whatever open one followed it, and an open one at the same rate alone', async () => {
+  const file = join(folder, 'open.json');
+  await writeBaseline(file, result(1.5, 1, { openRatePerSecond: 500 }));
+  const open = await readBaseline(file);
+  const found = (against: Baseline, load: Partial<Params>) => {
+    const run = result(1.5, 9, load);
+    return [
+      compareWithBaseline(against, run).map(({ metric, verdict }) => `${metric} ${verdict}`),
+      notCompared(against, run),
+    ];
+  };
+  const closed = ['opsPerSecond same', 'p99Ms worse'];
+  expect(found(open, { openRatePerSecond: 500 })).toEqual([[...closed, 'openP99Ms worse'], []]);
+  for (const load of [{}, { openRatePerSecond: 600 }])
+    expect(found(open, load)).toEqual([
+      closed,
+      [expect.stringMatching(/^P6 openP99Ms is not compared .*"openRatePerSecond":500/)],
+    ]);
+  expect(found(await baseline(), { openRatePerSecond: 500 })).toEqual([
+    closed,
+    ['P6 openP99Ms is not in the baseline'],
+  ]);
+});
+
+/** The run as another machine would have it. */
+const on = (environment: object, run: ResultFile): ResultFile => ({
+  ...run,
+  environment: { ...run.environment, ...environment },
+});
+
+test.each([
+  ['of the same machine', {}, 1.3, 1.4, ['worse', 'worse']],
+  ['of another CPU model', { cpu: 'a faster cpu' }, 1.3, 1.4, ['same', 'same']],
+  ['of another number of cores', { cores: 4 }, 1.3, 1.4, ['same', 'same']],
+  ['of another machine, worse by more', { cores: 4 }, 1, 1.6, ['worse', 'worse']],
+])(
+  'compareWithBaseline() of a run %s has the tolerance for it, and says so',
+  async (_, environment, ops, p99, verdicts) => {
+    const run = on(environment, result(ops, p99));
+    expect(compareWithBaseline(await baseline(), run).map(({ verdict }) => verdict)).toEqual(
+      verdicts,
+    );
+    const notes = baselineNotes(await baseline(), run);
+    if (Object.keys(environment).length === 0) expect(notes).toEqual([]);
+    else
+      expect(notes).toEqual([
+        expect.stringMatching(
+          /^The baseline is of a cpu, 2 cores, .* by 30 % or more \(tails: 50 %\)$/,
+        ),
+      ]);
+  },
+);
+
+test('a baseline that does not say of which machine it is counts as one of another', async () => {
+  const { cpu: _, cores: __, ...whole } = await baseline();
+  const run = result(1.3, 1);
+  expect(compareWithBaseline(whole, run)[0]?.verdict).toBe('same');
+  expect(baselineNotes(whole, run)).toEqual([
+    expect.stringMatching(
+      /^The baseline does not say of which CPU it is, this run of a cpu, 2 cores/,
+    ),
+  ]);
+  // Nothing is compared, and there is nothing to know of it.
+  expect(baselineNotes({ ...whole, ratios: [], loads: {} }, run)).toHaveLength(1);
 });
 
 test('notCompared() names the rows that the baseline lacks, and the metrics of those that it has', async () => {
@@ -120,7 +193,8 @@ test.runIf(existsSync(committedBaselineFile()))(
       expect(scenario?.criteria).toContainEqual(
         expect.objectContaining({ metric, subject, peer: peer ?? 'a peer' }),
       );
-      expect(scenario === undefined ? undefined : loadOf(scenario.params)).toEqual(loads[id]);
+      const [load, theirs] = [scenario && loadOf(scenario.params), loads[id]];
+      expect(load && theirs && isSameLoad(load, theirs, metric), `${id} ${metric}`).toBe(true);
       // So few rounds on both sides can show a regression at all.
       expect(samples.length).toBeGreaterThanOrEqual(5);
     }
