@@ -1,6 +1,7 @@
 /**
  * Reading `pipelining`: its defaults and limits.
  */
+import { ATLEAST0, type Check, checkAll, defined, whole } from './_option_checks.ts';
 import { InvalidOptionError } from './errors.ts';
 import type { PipeliningOptions } from './pg_pipelining_options.ts';
 
@@ -25,7 +26,15 @@ const DEFAULTS: LaneSettings = {
   headMs: 8,
 };
 
-const WHOLE: ReadonlySet<string> = new Set(['maxLanes', 'window', 'depth']);
+const CHECKS: Readonly<Record<keyof LaneSettings, Check>> = {
+  maxLanes: whole(1),
+  window: whole(1),
+  depth: whole(1),
+  lingerMs: ATLEAST0,
+  slowMeanMs: ATLEAST0,
+  slowP95Ms: ATLEAST0,
+  headMs: ATLEAST0,
+};
 
 /** @returns undefined where nothing is to be shared. @throws InvalidOptionError */
 export function readPipelining(given: unknown): LaneSettings | undefined {
@@ -34,21 +43,8 @@ export function readPipelining(given: unknown): LaneSettings | undefined {
   if (typeof given !== 'object') {
     throw new InvalidOptionError('pipelining', given, 'true, false, or an object of options');
   }
-  const settings: Record<string, number> = { ...DEFAULTS };
-  for (const [name, value] of Object.entries(given as PipeliningOptions)) {
-    if (!Object.hasOwn(DEFAULTS, name)) {
-      const wanted = `one of ${Object.keys(DEFAULTS).join(', ')}`;
-      throw new InvalidOptionError('pipelining', name, wanted);
-    }
-    if (value === undefined) continue;
-    const fits = WHOLE.has(name) ? Number.isInteger(value) && value >= 1 : value >= 0;
-    if (typeof value !== 'number' || !fits) {
-      const wanted = WHOLE.has(name) ? 'a whole number >= 1' : 'a time >= 0, in ms';
-      throw new InvalidOptionError(`pipelining.${name}`, value, wanted);
-    }
-    settings[name] = value;
-  }
-  return settings as unknown as LaneSettings;
+  checkAll(given, CHECKS, 'pipelining.');
+  return { ...DEFAULTS, ...defined(given as PipeliningOptions) };
 }
 
 /** Whether statements get names. @throws InvalidOptionError */

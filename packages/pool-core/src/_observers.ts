@@ -25,6 +25,7 @@ const CHANNELS: Readonly<Record<Fact, Channel>> = {
   reclaimed: channel('fynlo:pool:reclaimed'),
   closed: channel('fynlo:pool:closed'),
 };
+const FACTS = Object.keys(CHANNELS) as readonly Fact[];
 const { acquiring: ACQUIRING, acquired: ACQUIRED, released: RELEASED } = CHANNELS;
 
 /** The observers of one pool. */
@@ -49,9 +50,24 @@ export class Observers {
         'an object of functions, see PoolObserver',
       );
     }
+    for (const fact of FACTS) {
+      const told: unknown = observer[fact];
+      if (told !== undefined && typeof told !== 'function') {
+        throw new InvalidOptionError(`observer.${fact}`, told, 'a function');
+      }
+    }
     // The list is replaced, never changed: telling goes on undisturbed when an observer leaves while being told.
     this.#set([...this.#observers, observer]);
     return () => this.#set(this.#observers.filter((other) => other !== observer));
+  }
+
+  /** One fact alone. @throws InvalidOptionError */
+  on<F extends Fact>(fact: F, listener: NonNullable<PoolObserver[F]>): () => void {
+    if (!FACTS.includes(fact)) throw new InvalidOptionError('fact', fact, FACTS.join(', '));
+    if (typeof listener !== 'function') {
+      throw new InvalidOptionError('listener', listener, 'a function');
+    }
+    return this.add({ [fact]: listener } as PoolObserver);
   }
 
   /** Whether anybody would hear of acquires and releases; so that no event is built for nobody. */
@@ -100,9 +116,10 @@ export class Observers {
   }
 
   #set(observers: readonly PoolObserver[]): void {
-    this.#observers = observers;
     this.#hearAcquiring = observers.some((observer) => observer.acquiring !== undefined);
     this.tracksLeases = observers.some((observer) => observer.tracksLeases === true);
+    // Last: what an observer's own code throws meanwhile leaves the pool without it.
+    this.#observers = observers;
   }
 
   /** Once: an observer that throws on every acquire must not flood the log as well. */

@@ -42,6 +42,11 @@ export const POSITIVE: Check = [
   (value) => isNumber(value) && value > 0 && value < Number.POSITIVE_INFINITY,
 ];
 export const RATE: Check = ['a number > 0, or Infinity', (value) => isNumber(value) && value > 0];
+export const oneOf = (allowed: readonly unknown[]): Check => [
+  allowed.join(', '),
+  (value) => allowed.includes(value),
+];
+export const TEXT: Check = ['a string', (value) => typeof value === 'string'];
 export const FLAG: Check = ['true or false', (value) => typeof value === 'boolean'];
 export const ATLEAST0: Check = [
   'a number of ms >= 0, or Infinity',
@@ -64,6 +69,9 @@ export function checkAll(
   checks: Readonly<Record<string, Check>>,
   prefix: string,
 ): void {
+  if (typeof given !== 'object' || given === null) {
+    throw new InvalidOptionError('options', given, 'an object');
+  }
   for (const [key, value] of Object.entries(given)) {
     const known = Object.hasOwn(checks, key) ? checks[key] : undefined;
     if (known === undefined) {

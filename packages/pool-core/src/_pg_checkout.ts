@@ -107,7 +107,8 @@ function giveBack(
 ): void | Promise<void> {
   lender.released(entry.connection as pg.Client, error);
   try {
-    const returning = lender.resources.release(entry, leaseId, error);
+    // '' and 0 are no errors to pg-pool.
+    const returning = lender.resources.release(entry, leaseId, error || undefined);
     if (returning === undefined) lender.returned();
     else void returning.then(() => lender.returned());
     return returning;

@@ -73,7 +73,6 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
 
   /** One client, from its making to its login. */
   #begin(changes: Readonly<Record<string, unknown>>, lost: (error?: unknown) => void): Login {
-    const host = this.#host;
     const client = this.newClient(changes);
     const inside = insideOf(client);
     // The engine's time limit is longer where the process itself stood still, or `connectTimeoutMs` says so: pg's would come first.
@@ -92,21 +91,30 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     };
     keepRecord(record);
     this.#rules.install(client, changes);
-    host.log('connecting new client');
+    this.#log('connecting new client');
     this.#connecting.add(inside);
     const done = new Promise<void>((resolve, reject) => {
-      if (inside.isConnected !== undefined) this.#limitNative(inside);
-      void client.connect((error?: Error | null) => {
+      const failed = (error: unknown): void => {
         this.#connecting.delete(inside);
-        client.on('error', (failure: Error) => this.#failed(record, failure));
-        if (error) {
-          host.log('client failed to connect', error);
-          this.#forget(client);
-          reject(error);
-          return;
-        }
-        resolve();
-      });
+        this.#log('client failed to connect', error);
+        this.#forget(client);
+        reject(error);
+      };
+      if (inside.isConnected !== undefined) this.#limitNative(inside);
+      try {
+        void client.connect((error?: Error | null) => {
+          client.on('error', (failure: Error) => this.#failed(record, failure));
+          if (error) {
+            failed(error);
+            return;
+          }
+          this.#connecting.delete(inside);
+          resolve();
+        });
+      } catch (error) {
+        // Node's, of a port that is none.
+        failed(error);
+      }
     });
     return {
       client,
@@ -130,7 +138,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     const record = recordOf(client) as ClientRecord;
     record.server = server;
     signal.addEventListener('abort', login.abandon, { once: true });
-    host.log('new client connected');
+    this.#log('new client connected');
     this.#rules.pooler.met(client);
     try {
       await this.#introduce(record);
@@ -173,7 +181,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
 
   destroy(client: pg.Client, reason: DestroyReason): Promise<void> {
     const logged = LOGGED[reason];
-    if (logged !== undefined) this.#host.log(logged);
+    if (logged !== undefined) this.#log(logged);
     this.#forget(client);
     const stopped = this.#stopStatement(client);
     return Promise.all([this.#end(client), stopped]).then(() => {
@@ -219,7 +227,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     const { connectTimeoutMs } = this.#rules;
     const timer = setTimeout(() => {
       if (!this.#connecting.has(client) || client.isConnected?.() === true) return;
-      this.#host.log('ending client due to timeout');
+      this.#log('ending client due to timeout');
       client.end?.(() => {});
     }, connectTimeoutMs);
     timer.unref();
@@ -244,6 +252,14 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     }
   }
 
+  #log(...messages: unknown[]): void {
+    try {
+      this.#host.log(...messages);
+    } catch (thrown) {
+      throwLater(thrown);
+    }
+  }
+
   #tell(event: string, client: pg.Client): void {
     try {
       this.#host.emit(event, client);
@@ -264,7 +280,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
       return;
     }
     if (!this.clients.includes(client)) {
-      this.#host.log('additional client error after disconnection due to error', error);
+      this.#log('additional client error after disconnection due to error', error);
       return;
     }
     record.lost(error);
@@ -281,7 +297,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
 
   /** Ends a connect that has taken too long, in whatever state it is. */
   #abandon(client: pg.Client): void {
-    this.#host.log('ending client due to timeout');
+    this.#log('ending client due to timeout');
     this.#forget(client);
     const { connection, end } = insideOf(client);
     if (connection?.stream?.destroy !== undefined) connection.stream.destroy();

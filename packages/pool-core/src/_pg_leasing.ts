@@ -2,15 +2,20 @@
  * Asking for a lease: `getConnection()`, and what is built on it.
  */
 import type pg from 'pg';
+import { ACQUIRE } from './_acquire_options.ts';
+import { checkAll, TEXT } from './_option_checks.ts';
 import { asCallerSees, LeaseWaiter, type Lender, PgLease } from './_pg_checkout.ts';
 import type { Following } from './_pg_nesting.ts';
 import type { Servers } from './_pg_servers.ts';
-import { refuseSignal } from './_refuse_signal.ts';
+import { TRANSACTION } from './_pg_transaction.ts';
 import { reachPosition } from './_replica_position.ts';
-import { AcquireAbortedError, InvalidOptionError, PoolClosedError } from './errors.ts';
+import { AcquireAbortedError, PoolClosedError } from './errors.ts';
 import type { GetConnectionOptions } from './pg_lease_options.ts';
 import type { ResourcePool } from './resource_pool.ts';
 import type { Waiter } from './waiter.ts';
+
+/** Those of a transaction come this way as well, and are checked before there is a connection for it. */
+const CHECKS = { ...ACQUIRE, minLsn: TEXT, ...TRANSACTION };
 
 type EntryPoint = (...args: never[]) => unknown;
 
@@ -58,6 +63,11 @@ export class Leasing {
     entryPoint: EntryPoint,
     following: Following | undefined,
   ): Promise<PgLease> {
+    try {
+      checkAll(options, CHECKS, '');
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const { minLsn } = options;
     const lease = this.#lease(options, entryPoint, following);
     return minLsn === undefined ? lease : this.#reached(lease, minLsn, options.timeoutMs);
@@ -92,21 +102,12 @@ export class Leasing {
       const { signal, timeoutMs, label } = options;
       const { lender, name } = this.#parts;
       const { resources } = lender;
-      const refusal = refuseSignal(signal);
-      if (refusal !== undefined) {
-        reject(refusal);
-        return;
-      }
       if (signal?.aborted) {
         reject(new AcquireAbortedError(0, signal.reason));
         return;
       }
       if (this.#parts.isEnding()) {
         reject(asCallerSees(new PoolClosedError(name)));
-        return;
-      }
-      if (timeoutMs !== undefined && !(timeoutMs >= 0)) {
-        reject(new InvalidOptionError('timeoutMs', timeoutMs, 'a time >= 0, in ms'));
         return;
       }
       const leaseId = resources.beginAcquire(label, entryPoint);

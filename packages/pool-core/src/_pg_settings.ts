@@ -3,6 +3,7 @@
  */
 import { type LaneSettings, readPipelining, readPrepare } from './_lane_settings.ts';
 import { noting, refuseMisspelt } from './_misspelt_options.ts';
+import { check, checkAll, FLAG, oneOf } from './_option_checks.ts';
 import { type Hosts, readHosts } from './_pg_hosts.ts';
 import type { ConnectionFactory } from './connection_factory.ts';
 import { InvalidOptionError } from './errors.ts';
@@ -105,7 +106,7 @@ export function managerOptions<C>(
 
 /** Reads and checks. What pg-pool takes for "not given" (0, null, '') is not given here either. */
 export function readPoolOptions(given: PoolOptions): PoolSettings {
-  const names = new Set(['allowExitOnIdle']);
+  const names = new Set<string>();
   const settings = readNamed(noting(given, names));
   refuseMisspelt(given, names);
   return settings;
@@ -113,6 +114,11 @@ export function readPoolOptions(given: PoolOptions): PoolSettings {
 
 function readNamed(options: PoolOptions): PoolSettings {
   for (const name of FUNCTIONS) callable(options, name);
+  for (const name of TEXTS) {
+    // '' is "not given".
+    if (options[name]) text(options, name);
+  }
+  flag(options, 'allowExitOnIdle');
   const max = number(options, 'max', 'a whole number >= 1', whole);
   const poolSize = number(options, 'poolSize', 'a whole number >= 1', whole);
   const maxConnections = number(options, 'maxConnections', 'a whole number >= 1', whole);
@@ -133,6 +139,9 @@ function readNamed(options: PoolOptions): PoolSettings {
   const acquireMs = duration(options, 'acquireTimeoutMs');
   agree('acquireTimeoutMs', acquireMs, 'connectionTimeoutMillis', timeoutMillis);
   const acquireTimeoutMs = orNever(timeoutMillis ?? acquireMs);
+  // The manager says what they have to be.
+  const asNumber = (name: keyof PoolOptions): number | undefined =>
+    number(options, name, 'a number', () => true);
   return {
     name: text(options, 'name') ?? 'pg',
     max: limit,
@@ -172,12 +181,12 @@ function readNamed(options: PoolOptions): PoolSettings {
     pipelining: readPipelining(options.pipelining),
     prepare: readPrepare(options.prepare),
     manager: {
-      scalingThreshold: options.scalingThreshold,
-      scaleDownThreshold: options.scaleDownThreshold,
-      healthCheckIntervalMs: options.healthCheckIntervalMs,
-      maxConnecting: options.maxConnecting,
+      scalingThreshold: asNumber('scalingThreshold'),
+      scaleDownThreshold: asNumber('scaleDownThreshold'),
+      healthCheckIntervalMs: asNumber('healthCheckIntervalMs'),
+      maxConnecting: asNumber('maxConnecting'),
       adaptiveCeiling: options.adaptiveCeiling,
-      acquireStackEveryMs: options.acquireStackEveryMs,
+      acquireStackEveryMs: asNumber('acquireStackEveryMs'),
       tuning:
         lifetime === undefined
           ? options.tuning
@@ -231,7 +240,16 @@ function text(options: PoolOptions, name: keyof PoolOptions): string | undefined
   return value;
 }
 
-const FUNCTIONS = ['lookup', 'credentials', 'onConnect', 'verify', 'log', 'Client'] as const;
+const TEXTS = ['connectionString', 'host'] as const;
+const FUNCTIONS = [
+  'lookup',
+  'credentials',
+  'onConnect',
+  'verify',
+  'log',
+  'Client',
+  'Promise',
+] as const;
 
 function callable(options: PoolOptions, name: keyof PoolOptions): void {
   const value: unknown = options[name];
@@ -247,15 +265,12 @@ function choice(options: PoolOptions): 'dirty' | 'always' | 'never' {
 }
 
 const POOLER_MODES = ['session', 'transaction', 'statement'] as const;
-const POOLER_NAMES = [
-  'pgbouncer',
-  'pgcat',
-  'pgdog',
-  'odyssey',
-  'supavisor',
-  'rds-proxy',
-  'unknown',
-] as const;
+const POOLER = {
+  mode: oneOf(POOLER_MODES),
+  name: oneOf(['pgbouncer', 'pgcat', 'pgdog', 'odyssey', 'supavisor', 'rds-proxy', 'unknown']),
+  pipelining: FLAG,
+  namedStatements: FLAG,
+};
 
 function claim(options: PoolOptions): PoolerClaim | 'none' | undefined {
   const value: unknown = options.pooler;
@@ -268,27 +283,8 @@ function claim(options: PoolOptions): PoolerClaim | 'none' | undefined {
       "'auto', 'none', 'session', 'transaction', 'statement', or an object with a mode";
     throw new InvalidOptionError('pooler', value, wanted);
   }
-  const { mode, name, pipelining, namedStatements, ...rest } = value as Record<string, unknown>;
-  const check = (fits: boolean, field: string, found: unknown, wanted: string): void => {
-    if (!fits) throw new InvalidOptionError(`pooler.${field}`, found, wanted);
-  };
-  const [unknown] = Object.keys(rest);
-  check(
-    unknown === undefined,
-    unknown ?? '',
-    rest,
-    'one of mode, name, pipelining, namedStatements',
-  );
-  check(POOLER_MODES.includes(mode as never), 'mode', mode, POOLER_MODES.join(', '));
-  check(
-    name === undefined || POOLER_NAMES.includes(name as never),
-    'name',
-    name,
-    POOLER_NAMES.join(', '),
-  );
-  for (const [field, found] of Object.entries({ pipelining, namedStatements })) {
-    check(found === undefined || typeof found === 'boolean', field, found, 'true or false');
-  }
+  checkAll(value, POOLER, 'pooler.');
+  check('pooler.mode', (value as Partial<PoolerClaim>).mode, POOLER.mode);
   return value as PoolerClaim;
 }
 

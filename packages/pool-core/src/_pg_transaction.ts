@@ -2,19 +2,26 @@
  * A function run in a transaction.
  */
 import type pg from 'pg';
+import { ATLEAST0, type Check, COUNT, FLAG, oneOf } from './_option_checks.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
-import { ConnectionLostError, InvalidOptionError } from './errors.ts';
+import { ConnectionLostError } from './errors.ts';
 import { TransactionRolledBackError } from './pg_errors.ts';
 import type { TransactionOptions } from './pg_transaction_options.ts';
 
+/** Of a retry, whose delay doubles. */
+const LONGEST_DELAY_MS = 60_000;
 const RETRYABLE: ReadonlySet<unknown> = new Set(['40001', '40P01']);
-const LEVELS: ReadonlySet<unknown> = new Set(['read committed', 'repeatable read', 'serializable']);
+/** What a transaction may be told beside how its connection is acquired. */
+export const TRANSACTION: Readonly<Record<string, Check>> = {
+  isolationLevel: oneOf(['read committed', 'repeatable read', 'serializable']),
+  readOnly: FLAG,
+  deferrable: FLAG,
+  retries: COUNT,
+  retryDelayMs: ATLEAST0,
+};
 
 function beginText(options: TransactionOptions): string {
   const { isolationLevel, readOnly, deferrable } = options;
-  if (isolationLevel !== undefined && !LEVELS.has(isolationLevel)) {
-    throw new InvalidOptionError('isolationLevel', isolationLevel, [...LEVELS].join(', '));
-  }
   let text = 'BEGIN';
   if (isolationLevel !== undefined) text += ` ISOLATION LEVEL ${isolationLevel.toUpperCase()}`;
   if (readOnly !== undefined) text += readOnly ? ' READ ONLY' : ' READ WRITE';
@@ -30,9 +37,6 @@ export async function inTransaction<T>(
 ): Promise<T> {
   const begin = beginText(options);
   const { retries = 0, retryDelayMs = 10, signal } = options;
-  if (!Number.isInteger(retries) || retries < 0) {
-    throw new InvalidOptionError('retries', retries, 'a whole number >= 0');
-  }
   for (let attempt = 0; ; attempt++) {
     try {
       await client.query(begin);
@@ -46,7 +50,9 @@ export async function inTransaction<T>(
       const code = typeof error === 'object' && error !== null && 'code' in error ? error.code : '';
       if (!RETRYABLE.has(code) || attempt >= retries) throw error;
       const delayMs = Math.random() * retryDelayMs * 2 ** attempt;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await new Promise<void>((resolve) => {
+        setTimeout(resolve, Math.min(delayMs, LONGEST_DELAY_MS));
+      });
       signal?.throwIfAborted();
     }
   }

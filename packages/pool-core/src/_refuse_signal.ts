@@ -1,12 +1,25 @@
+import type { Check } from './_option_checks.ts';
 import { InvalidOptionError } from './errors.ts';
+
+/** null is none, as for fetch(). */
+export const SIGNAL: Check = [
+  'an AbortSignal',
+  (value) => {
+    const { addEventListener, removeEventListener, aborted } = (value ??
+      {}) as Partial<AbortSignal>;
+    return (
+      value === null ||
+      (typeof addEventListener === 'function' &&
+        typeof removeEventListener === 'function' &&
+        typeof aborted === 'boolean')
+    );
+  },
+];
 
 /** Why this cannot end a wait: said before anything waits. A connection granted to somebody who fails afterwards would be lost. */
 export function refuseSignal(signal: unknown): InvalidOptionError | undefined {
-  if (signal === undefined || signal === null) return undefined;
-  const { addEventListener, removeEventListener, aborted } = signal as Partial<AbortSignal>;
-  const fits =
-    typeof addEventListener === 'function' &&
-    typeof removeEventListener === 'function' &&
-    typeof aborted === 'boolean';
-  return fits ? undefined : new InvalidOptionError('signal', signal, 'an AbortSignal');
+  const [wanted, fits] = SIGNAL;
+  return signal === undefined || fits(signal)
+    ? undefined
+    : new InvalidOptionError('signal', signal, wanted);
 }

@@ -15,7 +15,8 @@ export function rejectedFromCaller(error: unknown): Promise<never> {
   });
   queueMicrotask(() => fail(error));
   return failing.catch((failure: Error) => {
-    Error.captureStackTrace(failure);
+    // A hook may have thrown a frozen one.
+    if (Object.isExtensible(failure)) Error.captureStackTrace(failure);
     throw failure;
   });
 }

@@ -5,13 +5,13 @@ import {
   ATLEAST0,
   type Check,
   COUNT,
-  check,
   checkAll,
   DURATION,
   defined,
   FINITE,
   FLAG,
   SHARE,
+  TEXT,
   whole,
   wholeOrNever,
 } from './_option_checks.ts';
@@ -62,7 +62,7 @@ const CHECKS: Readonly<Record<keyof DynamicConnectionPoolManagerOptions<unknown>
       return typeof factory?.create === 'function' && typeof factory.destroy === 'function';
     },
   ],
-  name: ['a string', (value) => typeof value === 'string'],
+  name: TEXT,
   minConnections: COUNT,
   maxConnections: whole(1),
   idleFloor: COUNT,
@@ -88,7 +88,10 @@ const CHECKS: Readonly<Record<keyof DynamicConnectionPoolManagerOptions<unknown>
   adaptiveCeiling: FLAG,
   clock: [
     'an object with now(), wallNow() and setTimeout()',
-    (value) => typeof (value as Partial<Clock> | null)?.setTimeout === 'function',
+    (value) => {
+      const { now, wallNow, setTimeout } = (value ?? {}) as Record<string, unknown>;
+      return [now, wallNow, setTimeout].every((part) => typeof part === 'function');
+    },
   ],
   random: ['a function', (value) => typeof value === 'function'],
   tuning: ['an object', (value) => typeof value === 'object' && value !== null],
@@ -100,9 +103,6 @@ const CHECKS: Readonly<Record<keyof DynamicConnectionPoolManagerOptions<unknown>
  * @throws InvalidOptionError naming the option, its value and what was wanted.
  */
 export function readOptions<C>(options: DynamicConnectionPoolManagerOptions<C>): Settings<C> {
-  if (typeof options !== 'object' || options === null) {
-    throw new InvalidOptionError('options', options, 'an object, such as { factory }');
-  }
   checkAll(options, CHECKS, '');
   if (options.factory === undefined) {
     throw new InvalidOptionError('factory', undefined, CHECKS.factory[0]);
@@ -147,9 +147,15 @@ export function readOptions<C>(options: DynamicConnectionPoolManagerOptions<C>):
   return settings;
 }
 
-/** Bounds for `resize()`. @throws InvalidOptionError */
-export function checkBounds(min: number, max: number): void {
-  check('min', min, COUNT);
-  check('max', max, CHECKS.maxConnections);
+const BOUNDS = { min: COUNT, max: CHECKS.maxConnections };
+
+/** What `resize()` was given; what was not given is as it was. @throws InvalidOptionError */
+export function readBounds(
+  given: { readonly min?: number; readonly max?: number },
+  was: { readonly min: number; readonly max: number },
+): { readonly min: number; readonly max: number } {
+  checkAll(given, BOUNDS, '');
+  const { min = was.min, max = was.max } = given;
   if (min > max) throw new InvalidOptionError('min', min, `at most max (${max})`);
+  return { min, max };
 }

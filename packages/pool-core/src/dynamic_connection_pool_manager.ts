@@ -3,14 +3,14 @@
  *
  * @module
  */
+import { ACQUIRE } from './_acquire_options.ts';
 import { infoOf } from './_connection_info.ts';
 import { ControlPlane } from './_control_plane.ts';
 import { explain } from './_explain.ts';
 import { LeaseWaiter } from './_lease_waiter.ts';
 import { MetricsSampler } from './_metrics_sampler.ts';
-import { checkCount, checkDuration } from './_option_checks.ts';
-import { refuseSignal } from './_refuse_signal.ts';
-import { checkBounds, readOptions } from './_settings.ts';
+import { checkAll, checkCount, checkDuration } from './_option_checks.ts';
+import { readBounds, readOptions } from './_settings.ts';
 import type {
   ConnectionInfo,
   ConnectionPoolMetrics,
@@ -120,8 +120,7 @@ export class DynamicConnectionPoolManager<C>
     const signal = options?.signal;
     let leaseId = 0;
     try {
-      const refusal = refuseSignal(signal);
-      if (refusal !== undefined) throw refusal;
+      if (options !== undefined) checkAll(options, ACQUIRE, '');
       if (signal?.aborted) throw new AcquireAbortedError(0, signal.reason);
       const { pool } = this;
       leaseId = pool.beginAcquire(options?.label, entryPoint);
@@ -131,7 +130,6 @@ export class DynamicConnectionPoolManager<C>
         if (pool.observers.hearsLeases) pool.announce(entry, 0, lease);
         return Promise.resolve(lease);
       }
-      if (options?.timeoutMs !== undefined) checkDuration('timeoutMs', options.timeoutMs);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -236,15 +234,13 @@ export class DynamicConnectionPoolManager<C>
     fact: F,
     listener: NonNullable<PoolObserver[F]>,
   ): () => void {
-    return this.observe({ [fact]: listener } as PoolObserver);
+    return this.pool.observers.on(fact, listener);
   }
 
   resize(bounds: { readonly min?: number; readonly max?: number }): void {
     const { ceiling, lifecycle, thresholds, decisions } = this.#control;
     const from = ceiling.max;
-    const max = bounds.max ?? from;
-    const min = bounds.min ?? lifecycle.min;
-    checkBounds(min, max);
+    const { min, max } = readBounds(bounds, { min: lifecycle.min, max: from });
     lifecycle.min = min;
     ceiling.max = max;
     thresholds.floor = Math.min(bounds.min ?? thresholds.floor, max);

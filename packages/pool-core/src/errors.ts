@@ -251,7 +251,7 @@ export function describeSituation(situation: PoolSituation, lastConnectError: un
 
 /** What an unknown thrown thing says, never empty (Node's AggregateError of a failed connect has no message). */
 export function messageOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
+  if (!(error instanceof Error)) return textOf(error);
   if (error.message !== '') return error.message;
   if (error instanceof AggregateError && error.errors.length > 0) return messageOf(error.errors[0]);
   return 'code' in error ? String(error.code) : error.name;
@@ -262,5 +262,14 @@ function round(ms: number): number {
 }
 
 function show(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? JSON.stringify(value) : textOf(value);
+}
+
+/** Of anything: an object may have no text, or refuse it. */
+function textOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return typeof value;
+  }
 }

@@ -319,7 +319,7 @@ describe('pipelining', () => {
   test.each([
     [{ pipelining: 'yes' }, 'pipelining'],
     [{ pipelining: { window: 0 } }, 'pipelining.window'],
-    [{ pipelining: { lanes: 3 } }, 'pipelining'],
+    [{ pipelining: { lanes: 3 } }, 'pipelining.lanes'],
     [{ pipelining: { slowMeanMs: -1 } }, 'pipelining.slowMeanMs'],
     [{ prepare: true }, 'prepare'],
   ])('refuses %o', (options, option) => {

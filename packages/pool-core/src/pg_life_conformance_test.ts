@@ -227,6 +227,24 @@ for (const [name, PoolClass, identity] of poolClasses) {
       client.release();
     });
 
+    test('what a client is made with is looked up for each: a password or a hook changed meanwhile is used', async () => {
+      const {
+        hostname: host,
+        port,
+        username: user,
+        password,
+        pathname,
+      } = new URL(inject('postgresUrl'));
+      const place = { connectionString: undefined, host, port: Number(port), user };
+      const pool = pools.make({ ...place, database: pathname.slice(1), password: 'before' });
+      Object.assign(pool.options, {
+        password: decodeURIComponent(password),
+        onConnect: (client: pg.ClientBase) => client.query("set application_name = 'changed'"),
+      });
+      const { rows } = await pool.query('show application_name');
+      expect(rows).toEqual([{ application_name: 'changed' }]);
+    });
+
     test('a Client may be a plain function that gives connect and on, and nothing else', async () => {
       const pool = pools.make({
         Client: function Plain() {
