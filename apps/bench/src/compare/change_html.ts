@@ -46,8 +46,8 @@ const KINDS: Readonly<Record<Change['verdict'], RowStyle['kind']>> = {
 };
 
 const LABELS_END = 260;
-const MIDDLE = 440;
-const HALF = 130;
+const MIDDLE = 455;
+const HALF = 115;
 
 /** To the left what became less, to the right what became more; coloured where it is no chance. */
 function changeBars(changes: readonly Change[]): string {

@@ -98,7 +98,7 @@ export function conditions({ params, subjects, tookMs }: ScenarioResult): string
     `${roundsText(rounds)}${durationMs === 0 ? '' : ` of ${secondsText({ warmupMs, durationMs })}`}`,
     ...(open === undefined
       ? []
-      : [`then ${secondsText(open)} of an open loop, ${number(open.ratePerSecond)}/s`]),
+      : [`then ${secondsText(open)} of an open loop at ${number(open.ratePerSecond)}/s`]),
     `took ${number(Math.round(tookMs / 1000))} s`,
   ].join(', ');
 }
