@@ -308,9 +308,16 @@ test('fynlo-bench run ends with 98 where the baseline was better, and with 0 whe
     return path;
   };
   const args = ['run', 'S3', '-n', '6', ...out];
-  const smaller = await run([...args, '--baseline', await baseline(0.01)], servers());
+  const smaller = await run([...args, '--html', '--baseline', await baseline(0.01)], servers());
   expect(smaller.code).toBe(98);
   expect(smaller.err).toMatch(/Against the baseline:[\s\S]*S3 .*worse/);
+  // It has no CPU in it: said on stderr and on the page, which has the change as well.
+  const note = 'The baseline does not say of which CPU it is';
+  expect(smaller.err).toContain(note);
+  const page = await readFile(join(folder, 'regression', 'latest.html'), 'utf8');
+  expect(page).toMatch(
+    new RegExp(`<h2>Against the baseline</h2>[^]*${note}[^]*<tr class="fail"><td>S3`),
+  );
   const larger = await run([...args, '--baseline', await baseline(100)], servers());
   expect(larger.code).toBe(0);
 }, 60_000);

@@ -14,7 +14,7 @@ export const loadFlags = {
   duration: wholeNumberFlag(
     'SECONDS',
     { min: 1, max: 3600 },
-    'measured time of a round (an open loop that follows takes six tenths of it more)',
+    'measured time of a round (an open loop that follows takes half of it more)',
     'd',
   ),
   warmup: wholeNumberFlag(

@@ -196,7 +196,7 @@ test('an open loop that followed the closed one has a table of its own, and its 
     ],
   });
   const pretty = prettyScenario(both, { colors, columns: 100 }).join('\n');
-  expect(pretty).toMatch(/5 rounds of 1 \+ 4 s, then 0\.3 \+ 2\.4 s of an open loop at 2,000\/s/);
+  expect(pretty).toMatch(/5 rounds of 1 \+ 4 s, then 0\.3 \+ 2 s of an open loop at 2,000\/s/);
   expect(pretty).toMatch(/at 2,000\/s +p50 ms +p99 ms +lag p99 ms +done\/s of 2,000/);
   expect(pretty).toContain('✓ p99 at 2,000/s 1.1x');
   expect(verdictLines(result([both]), { colors, columns: 120 }).join('\n')).toContain(

@@ -4,7 +4,7 @@ import type { Params } from './scenario.ts';
 /** What the pools and caches have to settle from one loop to the other, ms. */
 const SETTLE_MS = 300;
 /** Of the closed loop's time: enough for a p99, and the whole table stays within its hour. */
-const SHARE = 0.6;
+const SHARE = 0.5;
 
 /** The open loop that follows the closed one in a round, on the same pool or cache; undefined where none does. */
 export function openPartOf({

@@ -36,7 +36,7 @@ async function logged(params: Params) {
 test('putLoad() puts an open loop after the closed one where its rate is stated, with numbers and response times of its own', async () => {
   const { outcome, log, measured, after } = await logged({ ...closed, openRatePerSecond: 500 });
   const { metrics, histogram, openHistogram } = outcome;
-  // 0.3 s of settling and 0.12 s, at 500 a second: about 210.
+  // 0.3 s of settling and 0.1 s, at 500 a second: about 200.
   expect(after).toBeGreaterThan(100);
   expect(measured).toBeGreaterThan(0);
   const operations = log.filter((entry) => /^\d+$/.test(entry)).map(Number);
