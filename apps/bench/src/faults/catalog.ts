@@ -19,6 +19,8 @@ import { changedName, deadAddress } from './f32_names.ts';
 import { replicaLag } from './f33_replica_lag.ts';
 import { roleLimit, serverFull } from './f40_server_full.ts';
 import { slowBurst, spike } from './f42_spikes.ts';
+import { sawtooth } from './f46_sawtooth.ts';
+import { bestSize } from './f47_best_size.ts';
 import { cancelledWaiters, queueOrder } from './f48_queues.ts';
 import { blockedLoop } from './f52_blocked_loop.ts';
 import { garbageCollection } from './f53_garbage_collection.ts';
@@ -69,6 +71,8 @@ export const FAULTS: readonly Fault[] = [
   roleLimit,
   spike,
   slowBurst,
+  sawtooth,
+  bestSize,
   cancelledWaiters,
   queueOrder,
   blockedLoop,

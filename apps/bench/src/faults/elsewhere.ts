@@ -31,10 +31,14 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
     what: '10 to 500 connections and back (on a real server: target P15)',
     test: `${CORE}/simulation_test.ts`,
   },
-  { id: 'F46', what: 'a sawtooth load', test: `${CORE}/simulation_test.ts` },
+  {
+    id: 'F46',
+    what: 'a sawtooth load, in virtual time for a quarter of an hour',
+    test: `${CORE}/simulation_test.ts`,
+  },
   {
     id: 'F47',
-    what: 'the best size of the pool (on a real server: target P14)',
+    what: 'the best size of the pool, at seven curves in virtual time (among 200 callers: target P14)',
     test: `${CORE}/simulation_test.ts`,
   },
   {

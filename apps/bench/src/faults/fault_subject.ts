@@ -75,6 +75,8 @@ export interface FaultPoolOptions {
   readonly idleTimesBy?: number;
   /** Whether all connections are to stay open, where checks (rather than closing what is idle) are asked about. @default false */
   readonly warm?: boolean;
+  /** Whether it is to find its size by itself, where the library has more for that than an idle timeout. @default false */
+  readonly sizesItself?: boolean;
   /** Whether checks are on that are meant for development. @default false */
   readonly development?: boolean;
 }

@@ -31,6 +31,13 @@ export class SocketWatch {
     } as typeof connect;
   }
 
+  /** Connects to a port begun since `from`, and connections to it that were closed since. */
+  moves(port: number, from: number): { begun: number; closed: number } {
+    const ended = ({ port: its, closedAt }: WatchedSocket): boolean =>
+      its === port && closedAt >= from && closedAt < Number.POSITIVE_INFINITY;
+    return { begun: this.attempts(port, from), closed: this.sockets.filter(ended).length };
+  }
+
   /** Connects to a port begun in `[from, to)`. */
   attempts(port: number, from = 0, to: number = Number.POSITIVE_INFINITY): number {
     return this.sockets.filter(

@@ -6,7 +6,7 @@ import { clientOptions, placeOf, poolOf } from './pg_clients.ts';
 export const fynloPool: FaultSubject = {
   name: 'fynlo',
   settings:
-    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining; F20 and F81 with minConnections',
+    '@fynlo/pool-core Pool; max, connectionTimeoutMillis and connectTimeoutMs as the case says; cases of misuse with its development checks (leases, detectNestedAcquire), F75 with pipelining; F20 and F81 with minConnections; F46 as a pool that sizes itself, with its manager’s default of 300 s for what is idle',
   keepsDeadlines: true,
   flagsExecuted: true,
   async open(options) {
@@ -17,6 +17,7 @@ export const fynloPool: FaultSubject = {
       servers,
       maxLifetimeMs,
       warm,
+      sizesItself,
       idleTimesBy = 1,
     } = options;
     const pool = new Pool({
@@ -24,6 +25,7 @@ export const fynloPool: FaultSubject = {
       ...(servers === undefined ? {} : listOf(options, servers)),
       ...(maxLifetimeMs === undefined ? {} : { connectionLifetimeMs: maxLifetimeMs }),
       ...(warm === true ? { min: options.max, minConnections: options.max } : {}),
+      ...(sizesItself === true ? sizing(idleTimesBy) : {}),
       healthCheckIntervalMs: CHECK_MS * idleTimesBy,
       serverCheckIntervalMs: LOOK_MS * idleTimesBy,
       max: options.max,
@@ -62,6 +64,15 @@ function listOf({ databaseUrl }: FaultPoolOptions, servers: FaultServers): PoolO
     hosts,
     targetSessionAttrs: role,
     ...(maxReplicaLagMs === undefined ? {} : { maxReplicaLagMs }),
+  };
+}
+
+/** The defaults of a pool that sizes itself. */
+function sizing(timesBy: number): PoolOptions {
+  return {
+    minConnections: 1,
+    idleTimeoutMs: 300_000 * timesBy,
+    tuning: { tickMs: 1_000 * timesBy, shrinkAfterGrowthMs: 60_000 * timesBy },
   };
 }
 
