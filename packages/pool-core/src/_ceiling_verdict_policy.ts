@@ -44,8 +44,18 @@ export function judgeGrowth(
   const level =
     anchor?.limited === true && Math.abs(evidence.rate / anchor.rate - 1) <= tuning.judgedGrowth;
   return {
-    state: level ? { ...next, step: stepFrom(state, window, tuning, tuning.growthStep) } : next,
+    state: level
+      ? { ...next, step: stepFrom(state, window, tuning, onward(window, tuning)) }
+      : next,
   };
+}
+
+/**
+ * How far on, once growth is called for. While the event loop never rests, it is likely this process that is waited for and not the
+ * server: then it is little, and has to pay in full.
+ */
+function onward({ loopBusy }: CeilingWindow, tuning: CeilingTuning): number {
+  return loopBusy ? tuning.unprovenGrowthStep : tuning.growthStep;
 }
 
 function freeze(
@@ -97,8 +107,9 @@ function paid(
   if (!probing || (inProportion && state.stride >= 1)) {
     // Near the knee growth pays in part; in more than proportion only time pays. Either is looked at a second time first.
     const byGrowth = inProportion && elasticity <= 1 / tuning.fullElasticity;
-    const free = freed(state, window, tuning);
-    const next = { ...free, step: byGrowth ? free.step : state.step, anchor: evidence };
+    const free = { ...freed(state, window, tuning), anchor: evidence };
+    const step = byGrowth ? stepFrom(free, window, tuning, onward(window, tuning)) : state.step;
+    const next = { ...free, step };
     return probing
       ? { state: next, change: givenBack(state.anchor as Evidence, evidence) }
       : { state: next };

@@ -187,7 +187,7 @@ export interface Tuning {
    */
   readonly growthStep: number;
   /**
-   * The same while nothing has come back to judge by: 10 to 500 still takes less than 5 s, and a database that has just stopped is not met with twice the connections.
+   * The same while nothing has come back to judge by, or while the event loop never rests: 10 to 500 still takes less than 5 s, and a database that has just stopped is not met with twice the connections.
    * @default 1.25
    */
   readonly unprovenGrowthStep: number;
