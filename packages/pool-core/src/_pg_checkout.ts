@@ -6,6 +6,7 @@ import type pg from 'pg';
 import type { Entry } from './_entry.ts';
 import { insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
+import type { QueryCallback } from './_pg_query.ts';
 import { NATIVE_GRACE_MS } from './_pg_settings.ts';
 import { standInFor } from './_pg_stand_in.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
@@ -173,6 +174,12 @@ abstract class ConnectWaiter extends Waiter<pg.Client> {
 export type { ConnectWaiter };
 
 const SCOPE = { requireManualDestroy: true };
+
+/** An answer in the async context that it was asked for in. As AsyncResource.bind(), which takes 15 us on Node 20. */
+export function inOwnContext(reply: QueryCallback): QueryCallback {
+  const scope = new AsyncResource('PG_POOL_QUERY', SCOPE);
+  return (error, result) => scope.runInAsyncScope(reply, undefined, error, result);
+}
 
 /**
  * `connect(callback)`: the oldest contract. A queued callback runs in the async context it came from, not in the one of

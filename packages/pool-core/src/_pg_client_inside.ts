@@ -40,6 +40,8 @@ export interface ClientInside {
   readonly _activeQuery?: ActiveQuery | null;
   readonly _queryQueue?: readonly ActiveQuery[];
   readonly _sentQueryQueue?: readonly ActiveQuery[];
+  /** pg listens to its connection with this, bound when the client connects. */
+  _handleCommandComplete?(message: unknown): void;
   /** Since pg 8.21. */
   getTransactionStatus?(): 'I' | 'T' | 'E' | null;
   /** Since pg 8.21; before, `activeQuery` is a plain field, later it warns. */

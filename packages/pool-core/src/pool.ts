@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { AsyncResource } from 'node:async_hooks';
 import pg from 'pg';
 import { explainLanes } from './_explain_lanes.ts';
 import type { LaneStats } from './_lane_stats.ts';
@@ -13,6 +12,7 @@ import {
   CallbackWaiter,
   type ConnectCallback,
   type ConnectWaiter,
+  inOwnContext,
   type Lender,
   lendNextTick,
   PromiseWaiter,
@@ -696,7 +696,7 @@ export class Pool
     }
     if (reply !== undefined) {
       // pg calls back in the context of whoever opened the connection.
-      this.#query(text, given, AsyncResource.bind(reply, 'PG_POOL_QUERY'));
+      this.#query(text, given, inOwnContext(reply));
       return undefined;
     }
     return new this.#inside.Promise<unknown>((resolve) => {
