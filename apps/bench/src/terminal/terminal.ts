@@ -16,7 +16,12 @@ export function processTerminal(env: NodeJS.ProcessEnv): Terminal {
     out: process.stdout,
     err: process.stderr,
     live,
-    columns: process.stderr.columns ?? 100,
+    columns: known(process.stderr.columns) ?? 100,
     colors: pc.createColors(pc.isColorSupported),
   };
+}
+
+/** A terminal that nobody has told its size (`script` in a pipe) says that it has 0 columns. */
+function known(columns: number | undefined): number | undefined {
+  return columns === 0 ? undefined : columns;
 }
