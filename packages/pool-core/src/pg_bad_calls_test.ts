@@ -61,6 +61,16 @@ describe('a lease is refused before there is a connection for it', () => {
   });
 });
 
+test.each([5, 'callback', {}])('connect(%o) is refused in the call', async (callback) => {
+  make();
+  for (let i = 0; i < 2; i++) {
+    expect(() => pool.connect(callback as never)).toThrow(
+      expect.objectContaining({ code: 'ERR_POOL_INVALID_OPTION', option: 'callback' }),
+    );
+    await expectAllWell();
+  }
+});
+
 describe('an application’s own code that fails', () => {
   const thrown: string[] = [];
   const note = (error: unknown): void => void thrown.push(String(error));

@@ -39,6 +39,18 @@ describe('F06 the end of a pool', () => {
     expect((await refused).code).toBe('ERR_POOL_CLOSED');
   });
 
+  test.each([false, true])(
+    'of one that is suspended: who waits with room for him is served (idle: %s)',
+    async (idle) => {
+      make();
+      if (idle) await pool.query('select 1');
+      pool.suspend();
+      const waiting = pool.query('select 1 as one');
+      await pool.end();
+      expect((await waiting).rows).toEqual([{ one: 1 }]);
+    },
+  );
+
   test('graceMs closes what is still lent under its holder', async () => {
     make();
     const client = await pool.connect();
@@ -73,6 +85,8 @@ describe('F06 the end of a pool', () => {
     make();
     expect(() => pool.end({ graceMs: -1 })).toThrow('graceMs');
     expect(() => pool.end({ graceMs: Number.NaN })).toThrow('graceMs');
+    expect(() => pool.end({ graceMs: '5' as never })).toThrow('graceMs');
+    expect(() => pool.end({ graceMs: null as never })).toThrow('graceMs');
     expect((await pool.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
   });
 

@@ -6,6 +6,7 @@
 import pg from 'pg';
 import { explainLanes } from './_explain_lanes.ts';
 import type { LaneStats } from './_lane_stats.ts';
+import { checkDuration } from './_option_checks.ts';
 import { requestCancel } from './_pg_cancel.ts';
 import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
 import {
@@ -365,6 +366,10 @@ export class Pool
     ) => void,
   ): void;
   override connect(callback?: unknown): unknown {
+    // Called later, with a client that nobody gives back, it would end the process.
+    if (callback && typeof callback !== 'function') {
+      throw new InvalidOptionError('callback', callback, 'a function');
+    }
     const traced = isConnectTraced();
     if (!traced && !this.ending && isPgPoolsOwn(super.connect)) {
       // Nobody watches pg-pool's way in, and it would come to the same.
@@ -779,9 +784,7 @@ export class Pool
   ): Promise<void> | void {
     const callback = typeof how === 'function' ? how : undefined;
     if (!this.ending && typeof how === 'object' && how?.graceMs !== undefined) {
-      if (!(how.graceMs >= 0)) {
-        throw new InvalidOptionError('graceMs', how.graceMs, 'a time >= 0, in ms');
-      }
+      checkDuration('graceMs', how.graceMs);
       this.#graceMs = how.graceMs;
     }
     // pg-pool's: tracers may patch it as well. It sets `ending`, and calls _pulseQueue().
@@ -812,6 +815,8 @@ export class Pool
     const resources = this.#resources;
     const begun = resources.clock.now();
     this.#lanes?.end();
+    // Who waits for a pool that hands nothing out would wait for ever, and so would this.
+    resources.resume();
     let served = Math.max(0, this.options.max - resources.size) + resources.connecting;
     for (let waiter = resources.oldestWaiter; waiter !== undefined; ) {
       const next: Waiter<pg.Client> | undefined = waiter.after;
