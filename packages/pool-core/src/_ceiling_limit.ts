@@ -5,7 +5,8 @@
  * maximum and stays there. Measured on two cores: 7 600 transactions/s with 16 connections, 177 with 500; simulated at half
  * load, one stall of 4 s drives the plain rule to 500, and it never comes back.
  *
- * So growth has to pay. It goes in steps; after a step, the throughput is held against what it was before. Growth that
+ * So growth has to pay. It goes in steps, from a throughput that is level (a process and a server that warm up gain at any size,
+ * and the steps of the first seconds would all pass for paid); after a step, the throughput is held against what it was before. Growth that
  * bought less than a quarter of what it would have bought in proportion is the last for a while; a throughput that fell
  * takes the ceiling down, and what was taken is given back if that cost throughput.
  *
