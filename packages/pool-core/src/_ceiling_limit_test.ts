@@ -64,6 +64,12 @@ describe('the ceiling', () => {
     expect(steps.map(({ state }) => state.step)).toEqual([16, 16, 16, 16, 32]);
   });
 
+  it('takes back what was allowed before anything was known, where the first look finds no level', () => {
+    const nothing = second(1, 16, 0, { heldMs: 0 });
+    const steps = through(start, nothing, second(2, 18, 1_600), second(3, 18, 3_200));
+    expect(steps.map(({ state }) => state.step)).toEqual([20, 18, 18]);
+  });
+
   it('does not grow while throughput falls', () => {
     const steps = through(start, second(1, 16, 1_600), second(2, 16, 1_400), second(3, 16, 1_390));
     expect(steps.map(({ state }) => state.step)).toEqual([16, 16, 32]);

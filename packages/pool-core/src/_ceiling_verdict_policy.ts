@@ -39,16 +39,18 @@ export function judgeGrowth(
   if (window.size > lowest(window, tuning) && hasFallen(state, evidence, tuning)) {
     return cut(state, evidence, window, tuning);
   }
-  // Growth is judged from a level base: what a process or a server gains by warming up would pass for what growth bought.
   const next = { ...state, anchor: evidence };
+  // Growth is judged from a level base: what a process or a server gains by warming up would pass for what growth bought. How far a
+  // probe goes was decided as it began.
+  const probing = state.ceiling < Number.POSITIVE_INFINITY;
   const level =
     anchor?.limited === true && Math.abs(evidence.rate / anchor.rate - 1) <= tuning.judgedGrowth;
-  return {
-    state: level
-      ? { ...next, step: stepFrom(state, window, tuning, onward(window, tuning)) }
-      : next,
-  };
+  const factor = probing || level ? onward(window, tuning) : STAY;
+  return { state: { ...next, step: stepFrom(state, window, tuning, factor) } };
 }
+
+/** As far as it is. What was allowed before anything was known is taken back. */
+const STAY = 1;
 
 /**
  * How far on, once growth is called for. While the event loop never rests, it is likely this process that is waited for and not the
@@ -107,12 +109,12 @@ function paid(
   if (!probing || (inProportion && state.stride >= 1)) {
     // Near the knee growth pays in part; in more than proportion only time pays. Either is looked at a second time first.
     const byGrowth = inProportion && elasticity <= 1 / tuning.fullElasticity;
-    const free = { ...freed(state, window, tuning), anchor: evidence };
-    const step = byGrowth ? stepFrom(free, window, tuning, onward(window, tuning)) : state.step;
-    const next = { ...free, step };
+    const next = { ...freed(state, window, tuning), anchor: evidence };
+    const step = stepFrom(next, window, tuning, byGrowth ? onward(window, tuning) : STAY);
+    const further = { ...next, step };
     return probing
-      ? { state: next, change: givenBack(state.anchor as Evidence, evidence) }
-      : { state: next };
+      ? { state: further, change: givenBack(state.anchor as Evidence, evidence) }
+      : { state: further };
   }
   const stride = inProportion ? state.stride * tuning.growthStep : tuning.probeStride;
   const next = { ...state, stride, probeDown: false };
