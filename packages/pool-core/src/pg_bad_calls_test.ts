@@ -61,12 +61,12 @@ describe('a lease is refused before there is a connection for it', () => {
   });
 });
 
-test.each([5, 'callback', {}])('connect(%o) is refused in the call', async (callback) => {
+test.each([5, 'callback', {}])('%o for a callback is refused in the call', async (callback) => {
   make();
+  const refusal = expect.objectContaining({ code: 'ERR_POOL_INVALID_OPTION', option: 'callback' });
   for (let i = 0; i < 2; i++) {
-    expect(() => pool.connect(callback as never)).toThrow(
-      expect.objectContaining({ code: 'ERR_POOL_INVALID_OPTION', option: 'callback' }),
-    );
+    expect(() => pool.connect(callback as never)).toThrow(refusal);
+    expect(() => pool.query('select 1', [], callback as never)).toThrow(refusal);
     await expectAllWell();
   }
 });

@@ -366,10 +366,7 @@ export class Pool
     ) => void,
   ): void;
   override connect(callback?: unknown): unknown {
-    // Called later, with a client that nobody gives back, it would end the process.
-    if (callback && typeof callback !== 'function') {
-      throw new InvalidOptionError('callback', callback, 'a function');
-    }
+    checkCallback(callback);
     const traced = isConnectTraced();
     if (!traced && !this.ending && isPgPoolsOwn(super.connect)) {
       // Nobody watches pg-pool's way in, and it would come to the same.
@@ -699,7 +696,8 @@ export class Pool
       reply = values as QueryCallback;
       given = undefined;
     }
-    if (reply !== undefined) {
+    checkCallback(reply);
+    if (reply) {
       // pg calls back in the context of whoever opened the connection.
       this.#query(text, given, inOwnContext(reply));
       return undefined;
@@ -847,6 +845,13 @@ export class Pool
 export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
 
 const CANCEL_MS = 5_000;
+
+/** Called later, with a client that nobody gives back, it would end the process. */
+function checkCallback(callback: unknown): void {
+  if (callback && typeof callback !== 'function') {
+    throw new InvalidOptionError('callback', callback, 'a function');
+  }
+}
 
 function isNative(Client: unknown): boolean {
   return typeof Client === 'function' && typeof Client.prototype?.isConnected === 'function';
