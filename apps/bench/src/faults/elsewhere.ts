@@ -19,7 +19,7 @@ export const ELSEWHERE: readonly FaultElsewhere[] = [
   {
     id: 'F33',
     what: 'reading what one has written from a standby',
-    test: `${CORE}/pg_roles_test.ts`,
+    test: `${CORE}/pg_replica_lag_test.ts`,
   },
   {
     id: 'F44',
