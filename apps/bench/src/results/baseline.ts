@@ -48,7 +48,8 @@ function baselineOf(result: ResultFile): Baseline {
     startedAt: result.startedAt,
     ...(commit === undefined ? {} : { commit }),
     machine: `Node ${node}, ${cpu}, ${cores} cores`,
-    ...{ cpu, cores },
+    cpu,
+    cores,
     ratios: comparableSamples(result).filter(({ peer }) => peer !== undefined),
     loads: Object.fromEntries(result.scenarios.map(({ id, params }) => [id, loadOf(params)])),
   };
@@ -81,7 +82,10 @@ const SAME_MACHINE: Tolerance = { ratios: 0.1, tails: 0.3 };
  */
 const OTHER_MACHINE: Tolerance = { ratios: 0.3, tails: 0.5 };
 const TAILS: ReadonlySet<MetricName> = new Set([
-  ...(['p95Ms', 'p99Ms', 'maxMs', 'waitP99Ms'] as const),
+  'p95Ms',
+  'p99Ms',
+  'maxMs',
+  'waitP99Ms',
   'openP99Ms',
 ]);
 
