@@ -71,6 +71,20 @@ test.each([5, 'callback', {}])('%o for a callback is refused in the call', async
   }
 });
 
+test.each([false, true])(
+  'with leases: %s cancel() refuses what is no client of the pool, and only that',
+  async (leases) => {
+    make({ leases });
+    const refusal = { code: 'ERR_POOL_INVALID_OPTION', option: 'client' };
+    for (const stranger of [undefined, null, 5, {}, new pg.Client()]) {
+      expect(await caught(pool.cancel(stranger as never))).toMatchObject(refusal);
+    }
+    const client = await pool.connect();
+    expect(await pool.cancel(client).finally(() => client.release())).toBe(false);
+    await expectAllWell();
+  },
+);
+
 describe('an application’s own code that fails', () => {
   const thrown: string[] = [];
   const note = (error: unknown): void => void thrown.push(String(error));

@@ -534,8 +534,12 @@ export class Pool
    * well before you use the client again.
    *
    * @returns false when nothing was running, or the server could not be asked.
+   * @throws InvalidOptionError for what is no client of a pool
    */
   async cancel(client: pg.PoolClient): Promise<boolean> {
+    if (!(client && recordOf(client))) {
+      throw new InvalidOptionError('client', client, 'a client of this pool');
+    }
     if (activeQueryOf(insideOf(client)) === undefined) return false;
     return requestCancel(client, this.options.stream, CANCEL_MS);
   }
