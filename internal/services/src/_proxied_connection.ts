@@ -116,8 +116,8 @@ export class ProxiedConnection {
   }
 
   /**
-   * Where the peer was faster, resetting a socket fails ("EINVAL", "ENOTCONN" of syscall reset), and node then emits an
-   * error but never 'close': it is closed all the same, in the next turn.
+   * Where the peer was faster, resetting a socket fails ("ENOTCONN" of syscall reset), and node then emits an error but never
+   * 'close': it is closed all the same, in the next turn.
    */
   #sideFailed(error: NodeJS.ErrnoException, failed: () => void): void {
     if (error.syscall === 'reset') setImmediate(() => this.#sideClosed());
@@ -149,10 +149,14 @@ export class ProxiedConnection {
   }
 }
 
-/** RST; a socket that is not connected yet is just let go. */
+/**
+ * RST; a socket that is not connected yet is just let go, and so is one whose FIN is about to be sent: to reset that fails, and node
+ * then never closes it.
+ */
 function reset(socket: Socket | undefined): void {
   if (socket === undefined) return;
-  if (!socket.connecting) socket.resetAndDestroy();
+  const ending = socket.writableEnded && !socket.writableFinished;
+  if (!socket.connecting && !ending) socket.resetAndDestroy();
   // On its own, the call above waits until everything written before is sent.
   socket.destroy();
 }

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Socket } from 'node:net';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { dial, type Peer, PeerServer, quietTime } from './_tcp_peer.ts';
 import { type FaultProxy, startFaultProxy } from './fault_proxy.ts';
 
@@ -66,6 +67,25 @@ describe('pass', () => {
     (await server.connection(1)).socket.resetAndDestroy();
     await b.until(({ ending }) => ending === 'ECONNRESET');
     await expect.poll(() => proxy.connections).toBe(0);
+  });
+
+  test('cut while it passes a FIN on, frees its sockets: node closes none whose reset fails', async () => {
+    const sockets = (): number =>
+      process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length;
+    const before = sockets();
+    const { socket } = await settledClient();
+    const { end } = Socket.prototype;
+    const ending = vi.spyOn(Socket.prototype, 'end').mockImplementation(function (this: Socket) {
+      end.call(this);
+      if (this !== socket) proxy.cutAll('reset');
+      return this;
+    });
+    socket.end();
+    await expect.poll(() => proxy.connections).toBe(0);
+    expect(ending.mock.calls.length).toBeGreaterThan(1);
+    ending.mockRestore();
+    socket.destroy();
+    await expect.poll(sockets).toBe(before);
   });
 
   test('carries a large amount unchanged while the reader is slow', async () => {
