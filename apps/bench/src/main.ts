@@ -23,9 +23,6 @@ for (const stream of [process.stdout, process.stderr]) {
   );
 }
 
-// Once nothing is left to wait for. Where a socket is left half opened, Node 20 would otherwise turn for ever as it takes itself apart.
-process.once('beforeExit', () => process.exit());
-
 process.exitCode = await runCli(COMMANDS, process.argv.slice(2), {
   terminal,
   signal: interruption.signal,
