@@ -25,6 +25,7 @@ import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
 import { completeOptions } from './_pg_complete_options.ts';
 import { Credentials } from './_pg_credentials.ts';
+import { Drain } from './_pg_drain.ts';
 import { isPgPoolsOwn } from './_pg_front_door.ts';
 import { IdleTimer } from './_pg_idle_timer.ts';
 import type { Lanes } from './_pg_lanes.ts';
@@ -35,7 +36,7 @@ import { PoolerDetector } from './_pg_pooler_detector.ts';
 import { abortableQueryOnce, type QueryCallback, type QueryRules, queryOnce } from './_pg_query.ts';
 import { Servers } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
-import { managerOptions, type PoolSettings, readPoolOptions } from './_pg_settings.ts';
+import { managerOptions, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { checkSsl } from './_pg_ssl_setting.ts';
 import { inTransaction } from './_pg_transaction.ts';
@@ -57,14 +58,13 @@ import type {
   ScalingEvent,
 } from './contract.ts';
 import { DynamicConnectionPoolManager } from './dynamic_connection_pool_manager.ts';
-import { AcquireAbortedError, InvalidOptionError, PoolClosedError } from './errors.ts';
+import { AcquireAbortedError, InvalidOptionError } from './errors.ts';
 import type { Lease } from './lease.ts';
 import type { GetConnectionOptions } from './pg_lease_options.ts';
 import type { PoolOptions } from './pg_options.ts';
 import type { PoolerVerdict } from './pg_pooler.ts';
 import type { TransactionOptions } from './pg_transaction_options.ts';
 import type { ResourcePool } from './resource_pool.ts';
-import type { Waiter } from './waiter.ts';
 
 /** pg-pool's record of a call that wants a client. */
 interface PendingItem {
@@ -151,7 +151,6 @@ export class Pool
 
   /** The engine: its workers, its decisions, and the mechanism below. */
   readonly manager: DynamicConnectionPoolManager<pg.Client>;
-  readonly #settings: PoolSettings;
   readonly #factory: PgClientFactory;
   readonly #servers: Servers;
   readonly #resources: ResourcePool<pg.Client>;
@@ -169,11 +168,10 @@ export class Pool
   #atFrontDoor = false;
   /** Told the waiter that the next `connect()` queues, if it does. Not kept: it refers to its caller. */
   #queueing: ((waiter: ConnectWaiter) => void) | undefined;
+  readonly #drain: Drain;
   #end: Promise<void> | undefined;
   /** The public function that is being called, where it is not the one that asks for the connection. */
   #entryPoint: ((...args: never[]) => unknown) | undefined;
-  #graceMs: number = Number.POSITIVE_INFINITY;
-  #noneWaits: (() => void) | undefined;
 
   /**
    * @param options see {@link PoolOptions}
@@ -188,7 +186,6 @@ export class Pool
     const settings = readPoolOptions(given);
     checkSsl(given, isNative(given.Client ?? Client));
     super(options);
-    this.#settings = settings;
     if (Client !== undefined && given.Client === undefined) this.#inside.Client = Client;
     completeOptions(this.options, settings);
     this.#counts = { rolledBack: 0, reset: 0, drained: 0, shared: 0 };
@@ -225,6 +222,7 @@ export class Pool
       managerOptions(settings, this.#factory, isNative(this.#inside.Client)),
     );
     this.#resources = this.manager.pool;
+    this.#drain = new Drain(this.#resources, settings.name);
     this.#servers.attach(this.#resources);
     this.#nesting = settings.detectNestedAcquire ? new NestingWatch(this.#resources) : undefined;
     const silence = this.#watchSilence(settings.silenceTimeoutMs);
@@ -258,9 +256,7 @@ export class Pool
       },
       returned: () => this.#idle?.watch(),
       nearlyConnected: () => this.#factory.nearlyConnected,
-      answered: () => {
-        if (this.#noneWaits !== undefined && this.#resources.waiting === 0) this.#noneWaits();
-      },
+      answered: () => this.#drain.answered(),
     };
     const { lanes, rules: queryRules } = oneShots({
       settings,
@@ -787,7 +783,7 @@ export class Pool
     const callback = typeof how === 'function' ? how : undefined;
     if (!this.ending && typeof how === 'object' && how?.graceMs !== undefined) {
       checkDuration('graceMs', how.graceMs);
-      this.#graceMs = how.graceMs;
+      this.#drain.graceMs = how.graceMs;
     }
     // pg-pool's: tracers may patch it as well. It sets `ending`, and calls _pulseQueue().
     return super.end(callback as never);
@@ -802,46 +798,20 @@ export class Pool
   /** pg-pool's `end()` calls this. */
   _pulseQueue(): void {
     if (!this.ending || this.#end !== undefined) return;
-    this.#end = this.#drain();
+    this.#end = this.#endAll();
     void this.#end.then(() => {
       this.#inside.ended = true;
       this.#inside._endCallback?.();
     });
   }
 
-  /**
-   * Acquires that pg-pool would have had a connect under way for are still served; those behind a full pool, which would
-   * hang in pg-pool, are refused.
-   */
-  async #drain(): Promise<void> {
-    const resources = this.#resources;
-    const begun = resources.clock.now();
+  async #endAll(): Promise<void> {
     this.#lanes?.end();
-    // Who waits for a pool that hands nothing out would wait for ever, and so would this.
-    resources.resume();
-    let served = Math.max(0, this.options.max - resources.size) + resources.connecting;
-    for (let waiter = resources.oldestWaiter; waiter !== undefined; ) {
-      const next: Waiter<pg.Client> | undefined = waiter.after;
-      if (served-- <= 0) resources.cancel(waiter, new PoolClosedError(this.#settings.name));
-      waiter = next;
-    }
-    if (resources.waiting > 0) {
-      await new Promise<void>((resolve) => {
-        const timer =
-          this.#graceMs < Number.POSITIVE_INFINITY
-            ? resources.clock.setTimeout(resolve, this.#graceMs)
-            : undefined;
-        this.#noneWaits = () => {
-          timer?.cancel();
-          resolve();
-        };
-      });
-    }
+    const graceMs = await this.#drain.waiters(this.options.max);
     this.#silence?.stop();
     this.#idle?.stop();
     this.#servers.stop();
-    const left = this.#graceMs - (resources.clock.now() - begun);
-    await this.manager.end({ graceMs: Math.max(0, left) });
+    await this.manager.end({ graceMs });
   }
 }
 
