@@ -76,7 +76,7 @@ describe('pass', () => {
     const { socket } = await settledClient();
     const { end } = Socket.prototype;
     const ending = vi.spyOn(Socket.prototype, 'end').mockImplementation(function (this: Socket) {
-      end.call(this);
+      Reflect.apply(end, this, []);
       if (this !== socket) proxy.cutAll('reset');
       return this;
     });
