@@ -78,7 +78,7 @@ function lend(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
   return standInFor(client, entry.leaseId, releaser(lender, entry));
 }
 
-function introduce(lender: Lender, entry: Entry<pg.Client>): pg.Client {
+export function introduce(lender: Lender, entry: Entry<pg.Client>): pg.Client {
   const client = entry.connection as pg.Client;
   const record = recordOf(client);
   if (record !== undefined && record.entry !== entry) record.entry = entry;
@@ -100,7 +100,7 @@ function releaser(lender: Lender, entry: Entry<pg.Client>): Release {
   };
 }
 
-function giveBack(
+export function giveBack(
   lender: Lender,
   entry: Entry<pg.Client>,
   leaseId: number,
@@ -133,6 +133,16 @@ function callBack(
   }
 }
 
+/** Whether a waiter whose time is up waits on, for a client of pg-native that has its connection and is about to say so. */
+export function isSpared(lender: Lender, waiter: Waiter<pg.Client>, error: Error): boolean {
+  // Once: with a time limit of its own, it has been spared before.
+  if (!(error instanceof AcquireTimeoutError) || waiter.ownTimeout || !lender.nearlyConnected()) {
+    return false;
+  }
+  lender.resources.acquire(waiter, NATIVE_GRACE_MS);
+  return true;
+}
+
 /** A `connect()` that waits. */
 abstract class ConnectWaiter extends Waiter<pg.Client> {
   readonly #lender: Lender;
@@ -159,11 +169,7 @@ abstract class ConnectWaiter extends Waiter<pg.Client> {
 
   override refused(error: Error): void {
     const lender = this.#lender;
-    // Once: with a time limit of its own, it has been spared before.
-    if (error instanceof AcquireTimeoutError && !this.ownTimeout && lender.nearlyConnected()) {
-      lender.resources.acquire(this, NATIVE_GRACE_MS);
-      return;
-    }
+    if (isSpared(lender, this, error)) return;
     this.answer(asCallerSees(error), undefined);
     lender.answered();
   }
@@ -175,9 +181,14 @@ export type { ConnectWaiter };
 
 const SCOPE = { requireManualDestroy: true };
 
+/** The async context that this is called in. */
+export function ownContext(type: 'PG_POOL_CONNECT' | 'PG_POOL_QUERY'): AsyncResource {
+  return new AsyncResource(type, SCOPE);
+}
+
 /** An answer in the async context that it was asked for in. As AsyncResource.bind(), which takes 15 us on Node 20. */
 export function inOwnContext(reply: QueryCallback): QueryCallback {
-  const scope = new AsyncResource('PG_POOL_QUERY', SCOPE);
+  const scope = ownContext('PG_POOL_QUERY');
   return (error, result) => scope.runInAsyncScope(reply, undefined, error, result);
 }
 
@@ -187,7 +198,7 @@ export function inOwnContext(reply: QueryCallback): QueryCallback {
  */
 export class CallbackWaiter extends ConnectWaiter {
   readonly #callback: ConnectCallback;
-  readonly #scope: AsyncResource = new AsyncResource('PG_POOL_CONNECT', SCOPE);
+  readonly #scope: AsyncResource = ownContext('PG_POOL_CONNECT');
   #inCall = true;
 
   constructor(lender: Lender, callback: ConnectCallback, told: Told | undefined) {

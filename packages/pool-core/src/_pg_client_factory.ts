@@ -276,7 +276,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
   #failed(record: ClientRecord, error: Error): void {
     const { entry, client } = record;
     if (entry !== undefined && entry.leaseId !== 0) {
-      record.onError?.(error);
+      record.onError?.(error, undefined, true);
       return;
     }
     if (!this.clients.includes(client)) {

@@ -19,7 +19,7 @@ export interface ClientRecord {
   /** The engine's entry, from the first time the client is lent. */
   entry: Entry<pg.Client> | undefined;
   /** A one-shot query's way to learn of an error that the client emits. */
-  onError: ((error: Error) => void) | undefined;
+  onError: ((error: Error, result: undefined, lost: true) => void) | undefined;
   lost: (error?: unknown) => void;
 }
 

@@ -26,48 +26,39 @@ export interface QueryRules {
   readonly roleLost: (client: pg.ClientBase) => void;
 }
 
-/** Runs the statement, gives the client back, answers: in this order and, as in pg-pool, in one tick. */
-export function queryOnce(
+/** Who hears, once, that a statement is over. */
+export interface Ending {
+  /** @param cost what the connection has to be closed for, if anything */
+  ended(cost: unknown, error: Error | undefined, result: unknown): void;
+}
+
+/** Runs one statement. Never throws, unless the ending does. */
+export function run(
   client: pg.PoolClient,
-  done: Release,
   text: unknown,
   values: unknown,
   rules: QueryRules,
-  reply: QueryCallback,
+  ending: Ending,
 ): void {
   let over = false;
   const record = recordOf(client);
-  const finish = (error: Error | null | undefined, result?: unknown): void => {
+  // One function for all ways to end: each that is made takes its share of every query.
+  const finish = (error: Error | null | undefined, result?: unknown, lost = false): void => {
     if (over) return;
     over = true;
     if (record !== undefined) record.onError = undefined;
     if (error) {
-      void done(costsConnection(client, error, rules) ? error : undefined);
-      reply(error);
-    } else {
-      void done();
-      reply(undefined, result);
-    }
+      const cost = lost || costsConnection(client, error, rules) ? error : undefined;
+      ending.ended(cost, error, undefined);
+    } else ending.ended(undefined, undefined, result);
   };
-  if (record !== undefined) {
-    record.onError = (error) => {
-      if (over) return;
-      over = true;
-      record.onError = undefined;
-      void done(error);
-      reply(error);
-    };
-  }
+  if (record !== undefined) record.onError = finish;
   try {
     if (rules.send === undefined)
       client.query(text as string, values as unknown[], finish as never);
     else rules.send(client, text, values, finish);
   } catch (error) {
-    if (over) return;
-    over = true;
-    if (record !== undefined) record.onError = undefined;
-    void done(error);
-    reply(error as Error);
+    finish(error as Error, undefined, true);
   }
 }
 
@@ -119,23 +110,17 @@ export function abortableQueryOnce(
     });
   };
   signal.addEventListener('abort', abort, { once: true });
-  const settled = (error: Error | null | undefined, result?: unknown): void => {
-    const cost = error && costsConnection(client, error, rules) ? error : undefined;
-    if (cancelling === undefined) {
-      answer(cost, error ?? undefined, result);
-      return;
-    }
-    const told =
-      error && 'code' in error && error.code === QUERY_CANCELED
-        ? new QueryAbortedError({ maybeExecuted: false, cause: signal.reason })
-        : (error ?? undefined);
-    void cancelling.then((asked) => answer(asked ? cost : (told ?? true), told, result));
-  };
-  try {
-    if (rules.send === undefined)
-      client.query(text as string, values as unknown[], settled as never);
-    else rules.send(client, text, values, settled);
-  } catch (error) {
-    answer(error, error as Error);
-  }
+  run(client, text, values, rules, {
+    ended(cost, error, result) {
+      if (cancelling === undefined) {
+        answer(cost, error, result);
+        return;
+      }
+      const told =
+        error && 'code' in error && error.code === QUERY_CANCELED
+          ? new QueryAbortedError({ maybeExecuted: false, cause: signal.reason })
+          : error;
+      void cancelling.then((asked) => answer(asked ? cost : (told ?? true), told, result));
+    },
+  });
 }

@@ -33,7 +33,8 @@ import { cancelOnAbort, Leasing } from './_pg_leasing.ts';
 import { NestingWatch } from './_pg_nesting.ts';
 import { oneShots } from './_pg_one_shots.ts';
 import { PoolerDetector } from './_pg_pooler_detector.ts';
-import { abortableQueryOnce, type QueryCallback, type QueryRules, queryOnce } from './_pg_query.ts';
+import { abortableQueryOnce, type QueryCallback, type QueryRules, run } from './_pg_query.ts';
+import { QueryWaiter, SendContext } from './_pg_query_waiter.ts';
 import { Servers } from './_pg_servers.ts';
 import type { SessionCounts } from './_pg_session.ts';
 import { managerOptions, readPoolOptions } from './_pg_settings.ts';
@@ -158,6 +159,7 @@ export class Pool
   readonly #counts: SessionCounts;
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
+  readonly #sending: SendContext = new SendContext();
   readonly #leasing: Leasing;
   /** Where one-shot queries share connections. */
   readonly #lanes: Lanes | undefined;
@@ -722,12 +724,45 @@ export class Pool
       this.#abortableQuery(text, values, text.signal as AbortSignal, reply);
       return;
     }
+    if (this.#isPlain) {
+      this.#queryDirectly(text, values, reply);
+      return;
+    }
     this.#entryPoint = this.query;
     this.connect((refusal, client, done) => {
       if (client === undefined) reply(refusal);
-      else queryOnce(client, done, text, values, this.#queryRules, reply);
+      else {
+        run(client, text, values, this.#queryRules, {
+          ended(cost, error, result) {
+            void done(cost);
+            reply(error, result);
+          },
+        });
+      }
     });
     this.#entryPoint = undefined;
+  }
+
+  /** Whether `query()` by way of `connect()` would be seen by nobody. */
+  get #isPlain(): boolean {
+    return (
+      !this.ending &&
+      this.connect === CONNECT &&
+      isPgPoolsOwn(super.connect) &&
+      !isConnectTraced() &&
+      this.#nesting === undefined &&
+      !this.#lender.standsIn
+    );
+  }
+
+  #queryDirectly(text: unknown, values: unknown, reply: QueryCallback): void {
+    const resources = this.#resources;
+    const rules = this.#queryRules;
+    const waiter = new QueryWaiter(this.#lender, rules, this.#sending, text, values, reply);
+    waiter.leaseId = resources.beginAcquire(undefined, this.query);
+    resources.acquire(waiter, undefined, this.query);
+    if (waiter.queued) this.#lanes?.makeRoom();
+    waiter.returned();
   }
 
   #abortableQuery(text: object, values: unknown, signal: AbortSignal, reply: QueryCallback): void {
@@ -819,6 +854,9 @@ export class Pool
 export type Abortable<Config> = Config & { readonly signal?: AbortSignal };
 
 const CANCEL_MS = 5_000;
+
+/** As it is before anybody patches it, or a subclass has its own. */
+const CONNECT = Pool.prototype.connect;
 
 /** Called later, with a client that nobody gives back, it would end the process. */
 function checkCallback(callback: unknown): void {
