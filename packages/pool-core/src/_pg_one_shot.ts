@@ -2,6 +2,7 @@
  * The forms in which `pool.query()` takes a statement.
  */
 import type pg from 'pg';
+import { queryClassOf } from './_pg_own_query.ts';
 
 /** What pg reads of a query config. Whoever makes a new one gives all of it: pg writes into the object it is given. */
 export interface OneShotConfig {
@@ -27,9 +28,6 @@ export function oneShotConfig(given: unknown): OneShotConfig | undefined {
   return config.rows || config.portal ? undefined : config;
 }
 
-/** pg's own class of queries; not in the types of its Client. */
-type QueryClass = new (text: string, values: unknown) => { name?: string | undefined };
-
 /**
  * The statement under this name, without a time limit of pg's: as a query of pg's own where it has no more than a text and values. pg
  * copies a config with all its property descriptors, which takes 4 us, an eighth of what the process does for a query on a lane.
@@ -41,7 +39,7 @@ export function ownQuery(
   name: string | undefined,
 ): object {
   if (typeof given === 'string') {
-    const { Query } = client.constructor as { readonly Query?: QueryClass };
+    const Query = queryClassOf(client);
     if (Query === undefined) return { text: given, values, name };
     const query = new Query(given, values);
     query.name = name;

@@ -1,10 +1,12 @@
 /**
  * One statement on a client that nobody else has: `pool.query()`.
  */
-import type pg from 'pg';
+import pg from 'pg';
 import { requestCancel } from './_pg_cancel.ts';
 import type { Release } from './_pg_checkout.ts';
 import { recordOf } from './_pg_client_record.ts';
+import { isPgsOwnQuery } from './_pg_front_door.ts';
+import { queryClassOf } from './_pg_own_query.ts';
 import { afterQueryError, saysServerReadsOnly } from './_pg_query_error_policy.ts';
 import { QueryAbortedError } from './pg_errors.ts';
 
@@ -54,12 +56,24 @@ export function run(
   };
   if (record !== undefined) record.onError = finish;
   try {
-    if (rules.send === undefined)
-      client.query(text as string, values as unknown[], finish as never);
+    if (rules.send === undefined) sendPlain(client, text, values, finish);
     else rules.send(client, text, values, finish);
   } catch (error) {
     finish(error as Error, undefined, true);
   }
+}
+
+/** As it was given; by a query of the pool's own where only pg is there to see it. */
+const sendPlain: Send = (client, text, values, finish) => {
+  const isPgs = typeof text === 'string' && isPgsOwnQuery(client.query) && makesPgsQueries(client);
+  const Query = isPgs ? queryClassOf(client) : undefined;
+  if (Query === undefined) client.query(text as string, values as unknown[], finish as never);
+  else client.query(new Query(text as string, values) as never, finish as never);
+};
+
+/** A subclass may have another class under this name; pg's Client makes queries of its own all the same. */
+function makesPgsQueries(client: pg.ClientBase): boolean {
+  return (client.constructor as { readonly Query?: unknown }).Query === pg.Query;
 }
 
 /** Whether the connection has to go after this error of a statement. */
