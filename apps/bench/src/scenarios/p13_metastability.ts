@@ -54,7 +54,8 @@ async function round(kind: WorkerPool, { params, seed }: RoundContext): Promise<
   // Connections that twice the load has opened would stay, and pass for what half of it needs.
   await fleet.open(kind, options);
 
-  const loading = fleet.load(capacity / 2, BEFORE_MS + SLOW_MS + WATCH_MS, seed);
+  const duePerSecond = capacity / 2;
+  const loading = fleet.load(duePerSecond, BEFORE_MS + SLOW_MS + WATCH_MS, seed);
   // The first half second has the arrivals of threads that are only starting.
   const calmFrom = Date.now() + 500;
   await sleep(BEFORE_MS);
@@ -64,7 +65,7 @@ async function round(kind: WorkerPool, { params, seed }: RoundContext): Promise<
   const moments = together(await loading).filter(({ at }) => at >= calmFrom);
 
   const { recoveryMs, throughputRatio, sizeBefore, sizePeak, sizeAfter, failed, before } =
-    recoveryOf(moments, from, to);
+    recoveryOf(moments, duePerSecond, from, to);
   return {
     metrics: {
       recoveryMs,
@@ -75,6 +76,7 @@ async function round(kind: WorkerPool, { params, seed }: RoundContext): Promise<
     },
     details: {
       capacityPerSecond: capacity,
+      duePerSecond,
       answersPerSecondBefore: before,
       speed,
       sizeBefore,

@@ -30,9 +30,9 @@ export function together(timelines: readonly (readonly Moment[])[]): Moment[] {
 export interface Recovery {
   /** Answers a second before the fault. */
   readonly before: number;
-  /** From the end of the fault to the end of the last second with less than 90 % of the answers before it, ms. */
+  /** From the end of the fault to the end of the last second with less than 90 % of the answers that were due, ms. */
   readonly recoveryMs: number;
-  /** Answers in the ten seconds after the fault over those of ten seconds before it. */
+  /** Answers in the ten seconds after the fault over those that were due in ten seconds. */
   readonly throughputRatio: number;
   /** The median; a moment's peak would flatter what comes after. */
   readonly sizeBefore: number;
@@ -44,8 +44,18 @@ export interface Recovery {
 const BACK = 0.9;
 const JUDGED_MS = 10_000;
 
-/** How a service came through a fault that lasted from `fromMs` to `toMs`. */
-export function recoveryOf(moments: readonly Moment[], fromMs: number, toMs: number): Recovery {
+/**
+ * How a service came through a fault that lasted from `fromMs` to `toMs`. Judged by the rate of its requests, not by the answers
+ * of the moments before: these have been more, as a load that starts up is behind and catches up, and then no service recovers.
+ *
+ * @param duePerSecond requests, before, during and after the fault
+ */
+export function recoveryOf(
+  moments: readonly Moment[],
+  duePerSecond: number,
+  fromMs: number,
+  toMs: number,
+): Recovery {
   const calm = moments.filter(({ at }) => at + MOMENT_MS <= fromMs);
   const after = moments.filter(({ at }) => at >= toMs);
   const before = (sumOf(calm, 'answered') / (calm.length * MOMENT_MS)) * 1000;
@@ -53,14 +63,14 @@ export function recoveryOf(moments: readonly Moment[], fromMs: number, toMs: num
   const second = 1000 / MOMENT_MS;
   for (let i = 0; i + second <= after.length; i += second) {
     const answered = sumOf(after.slice(i, i + second), 'answered');
-    if (answered < BACK * before) recoveryMs = (i + second) * MOMENT_MS;
+    if (answered < BACK * duePerSecond) recoveryMs = (i + second) * MOMENT_MS;
   }
   const judged = after.slice(0, JUDGED_MS / MOMENT_MS);
   const fault = moments.filter(({ at }) => at >= fromMs);
   return {
     before,
     recoveryMs,
-    throughputRatio: sumOf(judged, 'answered') / (before * (JUDGED_MS / 1000)),
+    throughputRatio: sumOf(judged, 'answered') / (duePerSecond * (JUDGED_MS / 1000)),
     sizeBefore: calm.length === 0 ? Number.NaN : median(calm.map(({ size }) => size)),
     sizePeak: Math.max(0, ...fault.map(({ size }) => size)),
     sizeAfter: after.at(-1)?.size ?? 0,

@@ -13,6 +13,7 @@ const timeline = (after: (i: number) => number, size = (_: number) => 6): Moment
 test('recoveryOf() ends with the last second that fell short of 90 %', () => {
   const recovery = recoveryOf(
     timeline((i) => (i < 35 ? 50 : 100)),
+    1000,
     2000,
     3000,
   );
@@ -25,6 +26,7 @@ test('recoveryOf() ends with the last second that fell short of 90 %', () => {
 test('recoveryOf() counts a relapse, and is 0 where nothing fell short', () => {
   const relapse = recoveryOf(
     timeline((i) => (i >= 70 && i < 80 ? 10 : 120)),
+    1000,
     2000,
     3000,
   );
@@ -32,10 +34,19 @@ test('recoveryOf() counts a relapse, and is 0 where nothing fell short', () => {
   expect(
     recoveryOf(
       timeline(() => 95),
+      1000,
       2000,
       3000,
     ).recoveryMs,
   ).toBe(0);
+});
+
+test('recoveryOf() asks for what was due, not for what a late start brought before', () => {
+  const ahead = timeline(() => 100).map((m) => (m.at < 2000 ? { ...m, answered: 115 } : m));
+  const recovery = recoveryOf(ahead, 1000, 2000, 3000);
+  expect(recovery.before).toBe(1150);
+  expect(recovery.recoveryMs).toBe(0);
+  expect(recovery.throughputRatio).toBe(1);
 });
 
 test('recoveryOf() takes the sizes before, at their peak since, and at the end', () => {
@@ -44,6 +55,7 @@ test('recoveryOf() takes the sizes before, at their peak since, and at the end',
       () => 100,
       (i) => (i < 20 ? 6 : i < 50 ? 40 : 9),
     ),
+    1000,
     2000,
     3000,
   );
