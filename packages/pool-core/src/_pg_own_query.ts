@@ -31,7 +31,7 @@ interface QueryInside {
 }
 
 /** pg's class of queries. */
-type QueryClass = new (text: string, values: unknown) => QueryInside;
+type QueryClass = new (text: string | object, values: unknown) => QueryInside;
 
 /** The columns of a statement's last result, and what pg copies for each row. */
 interface Shape {

@@ -6,7 +6,7 @@ import { requestCancel } from './_pg_cancel.ts';
 import type { Release } from './_pg_checkout.ts';
 import { recordOf } from './_pg_client_record.ts';
 import { isPgsOwnQuery } from './_pg_front_door.ts';
-import { queryClassOf } from './_pg_own_query.ts';
+import { type OneShotConfig, oneShotConfig, ownQuery } from './_pg_one_shot.ts';
 import { afterQueryError, saysServerReadsOnly } from './_pg_query_error_policy.ts';
 import { QueryAbortedError } from './pg_errors.ts';
 
@@ -63,12 +63,18 @@ export function run(
   }
 }
 
-/** As it was given; by a query of the pool's own where only pg is there to see it. */
-const sendPlain: Send = (client, text, values, finish) => {
-  const isPgs = typeof text === 'string' && isPgsOwnQuery(client.query) && makesPgsQueries(client);
-  const Query = isPgs ? queryClassOf(client) : undefined;
-  if (Query === undefined) client.query(text as string, values as unknown[], finish as never);
-  else client.query(new Query(text as string, values) as never, finish as never);
+/** As it was given; as a query of the pool's own where only pg is there to see it. */
+const sendPlain: Send = (client, given, values, finish) => {
+  const config: OneShotConfig | undefined =
+    typeof given === 'string' ? { text: given } : oneShotConfig(given);
+  if (config === undefined || !isPgsOwnQuery(client.query) || !makesPgsQueries(client)) {
+    client.query(given as string, values as unknown[], finish as never);
+    return;
+  }
+  const query = ownQuery(client, given as string | object, values, undefined);
+  const timeout = config.query_timeout;
+  if (timeout) Object.assign(query, { query_timeout: timeout });
+  client.query(query as never, finish as never);
 };
 
 /** A subclass may have another class under this name; pg's Client makes queries of its own all the same. */

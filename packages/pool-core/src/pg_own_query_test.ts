@@ -5,7 +5,17 @@ import { Pool } from './pool.ts';
 
 const connectionString = inject('postgresUrl');
 
-const STATEMENTS: readonly [text: string, values?: unknown[]][] = [
+const shout = (value: string): string => `${value}!`;
+const shouting = { getTypeParser: () => shout };
+
+const STATEMENTS: readonly [text: string | pg.QueryConfig, values?: unknown[]][] = [
+  [{ text: 'select $1::int as n, $2::text as t', values: [1, 'x'] }],
+  [{ text: 'select $1::int as n, $2::text as t', values: [1, 'x'] }, [2, 'y']],
+  [{ text: 'select 1 as n, 2 as m', rowMode: 'array' } as pg.QueryArrayConfig],
+  [{ text: 'select 1 as n, 2 as m', types: shouting }],
+  [{ text: 'select 1 as n, 2 as m' }],
+  [{ text: 'select 1 as n, $1::int as m', name: 'named', values: [3] }],
+  [{ text: 'select 1 as n, $1::int as m', binary: true, values: [3] } as pg.QueryConfig],
   ['select 1 as n'],
   ['select $1::int as n, $2::text as t, now()::date as d', [1, 'x']],
   ['select n, n * 1.5 as x, null as nothing from generate_series(1, 3) n'],
@@ -27,7 +37,7 @@ describe('queries of the pool’s own', () => {
       for (let i = 0; i < 3; i++) {
         const ours = await pool.query(text, values);
         // Every field of the results, private ones too, and what they are made of.
-        expect(ours, text).toStrictEqual(theirs);
+        expect(ours, JSON.stringify(text)).toStrictEqual(theirs);
         if (!Array.isArray(ours)) expect(Object.keys(ours)).toEqual(Object.keys(theirs));
       }
     }
@@ -78,6 +88,13 @@ describe('queries of the pool’s own', () => {
     Object.assign(spoiled.fields[0] as object, { name: 'spoiled' });
     expect((await ask()).rows).toEqual([{ a: 1, b: 2 }]);
     expect((await ask()).fields.map(({ name }) => name)).toEqual(['a', 'b']);
+  });
+
+  test('keep the time limit of a config, and leave the config as it was', async () => {
+    await using pool = new Pool({ connectionString, max: 1 });
+    const config = { text: 'select pg_sleep(5)', query_timeout: 50 };
+    await expect(pool.query(config)).rejects.toThrow('Query read timeout');
+    expect(config).toEqual({ text: 'select pg_sleep(5)', query_timeout: 50 });
   });
 
   test('are of pg’s class where another does something else, and none where there is none', () => {
