@@ -87,12 +87,17 @@ export function introduce(lender: Lender, entry: Entry<pg.Client>): pg.Client {
   return client;
 }
 
+/** What a client has for a `release()` that nobody has borrowed yet, as `pool.query()` does not set one. */
+export function releasedAlready(): never {
+  throw new Error(RELEASED_TWICE);
+}
+
 /** A function of its own, so that what it closes over is no more than this: the stand-in is not. */
 function releaser(lender: Lender, entry: Entry<pg.Client>): Release {
   const { leaseId } = entry;
   let released = false;
   return (error) => {
-    if (released) throw new Error(RELEASED_TWICE);
+    if (released) releasedAlready();
     released = true;
     // The pool has taken it back (the end of a grace, a proven leak): its holder gives back what it never knew to be gone.
     if (entry.leaseId !== leaseId) return undefined;
@@ -114,7 +119,7 @@ export function giveBack(
     else void returning.then(() => lender.returned());
     return returning;
   } catch (failure) {
-    if (failure instanceof LeaseReleasedError) throw new Error(RELEASED_TWICE);
+    if (failure instanceof LeaseReleasedError) releasedAlready();
     throw failure;
   }
 }
@@ -157,14 +162,17 @@ abstract class ConnectWaiter extends Waiter<pg.Client> {
   /** The acquire call is over: answers may be given in the tick they come. */
   returned(): void {}
 
-  /** Only a stand-in can be lost: the pool itself keeps the client. */
-  override granted(entry: Entry<pg.Client>): pg.PoolClient | undefined {
+  override get announces(): boolean {
+    return true;
+  }
+
+  override granted(entry: Entry<pg.Client>, waitedMs: number): void {
     this.#told?.(entry);
     const lender = this.#lender;
     const client = lend(lender, entry);
+    announce(lender, entry, waitedMs, client);
     this.answer(undefined, client);
     lender.answered();
-    return lender.standsIn ? client : undefined;
   }
 
   override refused(error: Error): void {
@@ -254,8 +262,18 @@ function resolveNow(lender: Lender, entry: Entry<pg.Client>, resolve: Resolve): 
 
 function lendIdle(lender: Lender, entry: Entry<pg.Client>): pg.PoolClient {
   const client = lend(lender, entry);
-  lender.resources.announce(entry, 0, lender.standsIn ? client : undefined);
+  announce(lender, entry, 0, client);
   return client;
+}
+
+/** Only a stand-in can be lost: the pool itself keeps the client. */
+function announce(
+  lender: Lender,
+  entry: Entry<pg.Client>,
+  waitedMs: number,
+  client: pg.PoolClient,
+): void {
+  lender.resources.announce(entry, waitedMs, lender.standsIn ? client : undefined);
 }
 
 /** A lease that tells pg-pool's events as well. */

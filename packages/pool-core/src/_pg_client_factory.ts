@@ -4,6 +4,7 @@
 import type pg from 'pg';
 import { requestCancel } from './_pg_cancel.ts';
 import { REMOVE } from './_pg_channels.ts';
+import { releasedAlready } from './_pg_checkout.ts';
 import { activeQueryOf, type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { type ClientRecord, keepRecord, recordOf } from './_pg_client_record.ts';
 import { classifyConnectError } from './_pg_connect_error_policy.ts';
@@ -152,6 +153,7 @@ export class PgClientFactory implements ConnectionFactory<pg.Client> {
     }
     client.once?.('end', () => record.lost());
     if (host.options.allowExitOnIdle) insideOf(client).unref?.();
+    insideOf(client).release = releasedAlready;
     return client;
   }
 

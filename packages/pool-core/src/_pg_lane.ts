@@ -11,7 +11,7 @@ import type { LaneStatements } from './_lane_statements.ts';
 import type { Lender, PgLease } from './_pg_checkout.ts';
 import { type ClientInside, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
-import { ownQuery } from './_pg_one_shot.ts';
+import { ownQuery, sendPlain } from './_pg_one_shot.ts';
 import type { StatementNames } from './_pg_statement_names.ts';
 import type { ResourcePool } from './resource_pool.ts';
 
@@ -210,7 +210,7 @@ export class Lane implements LaneView {
       this.#answered(query, error ?? undefined, result);
     query.autoName = query.mayBeNamed ? this.#host.names?.nameFor(client, sql) : undefined;
     if (typeof text === 'string' && query.autoName === undefined) {
-      client.query(text, values as unknown[], answered as never);
+      sendPlain(client, text, values, answered);
     } else {
       void client.query(ownQuery(client, text, values, query.autoName) as never, answered as never);
     }

@@ -1,7 +1,8 @@
 /**
  * The forms in which `pool.query()` takes a statement.
  */
-import type pg from 'pg';
+import pg from 'pg';
+import { isPgsOwnQuery } from './_pg_front_door.ts';
 import { queryClassOf } from './_pg_own_query.ts';
 
 /** What pg reads of a query config. Whoever makes a new one gives all of it: pg writes into the object it is given. */
@@ -48,4 +49,37 @@ export function ownQuery(
     name: config.name ?? name,
     query_timeout: undefined,
   };
+}
+
+/** As it was given; as a query of the pool's own where only pg is there to see it. */
+export function sendPlain(
+  client: pg.ClientBase,
+  given: unknown,
+  values: unknown,
+  finish: (error: Error | undefined, result?: unknown) => void,
+): void {
+  const config: OneShotConfig | undefined =
+    typeof given === 'string' ? { text: given } : oneShotConfig(given);
+  if (config === undefined || !isPlain(client)) {
+    client.query(given as string, values as unknown[], finish as never);
+    return;
+  }
+  const query = ownQuery(client, given as string | object, values, undefined);
+  const timeout = config.query_timeout;
+  if (timeout) Object.assign(query, { query_timeout: timeout });
+  void client.query(query as never, finish as never);
+}
+
+/**
+ * A subclass may have another class under `Query`; pg's Client makes queries of its own all the same. And only the callback that it
+ * makes a query with does it bind to a domain.
+ */
+function isPlain(client: pg.ClientBase): boolean {
+  const { Query } = client.constructor as { readonly Query?: unknown };
+  return isPgsOwnQuery(client.query) && Query === pg.Query && !inDomain();
+}
+
+/** Whether one of Node's (deprecated) domains is entered. */
+export function inDomain(): boolean {
+  return (process as { domain?: unknown }).domain != null;
 }

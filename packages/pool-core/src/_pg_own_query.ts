@@ -3,6 +3,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type pg from 'pg';
+import { isPgsOwnDescription, isPgsOwnFields } from './_pg_front_door.ts';
 import { RecentMap } from './_recent_map.ts';
 
 /** One column, as pg-protocol tells of it. */
@@ -17,6 +18,7 @@ interface ResultInside {
   command: unknown;
   fields: readonly Field[];
   _parsers: unknown[] | undefined;
+  readonly addFields: unknown;
   readonly _types: { getTypeParser(oid: number, format: string): unknown } | undefined;
   _prebuiltEmptyResultObject: object | null;
 }
@@ -31,7 +33,10 @@ interface QueryInside {
 }
 
 /** pg's class of queries. */
-type QueryClass = new (text: string | object, values: unknown) => QueryInside;
+interface QueryClass {
+  new (text: string | object, values: unknown): QueryInside;
+  readonly prototype?: Partial<QueryInside>;
+}
 
 /** The columns of a statement's last result, and what pg copies for each row. */
 interface Shape {
@@ -42,6 +47,7 @@ interface Shape {
 // Applications have few statements and say them often.
 const SHAPES = 500;
 const LONGEST_TEXT = 2_000;
+const WIDEST = 100;
 const shapes = new RecentMap<Shape>(SHAPES);
 
 const made = new WeakMap<QueryClass, QueryClass>();
@@ -56,6 +62,8 @@ const made = new WeakMap<QueryClass, QueryClass>();
 export function queryClassOf(client: pg.ClientBase): QueryClass | undefined {
   const { Query } = client.constructor as { readonly Query?: QueryClass };
   if (typeof Query !== 'function') return undefined;
+  // Applications patch these, to rename columns or to parse by their names, and at any time.
+  if (!isPgsOwnDescription(Query.prototype?.handleRowDescription)) return Query;
   let Own = made.get(Query);
   if (Own === undefined) {
     Own = rememberingRows(Query);
@@ -72,7 +80,7 @@ function rememberingRows(Query: QueryClass): QueryClass {
       const { fields } = message;
       const types = result._types;
       // A command that is complete: what comes is the next result of a text of several statements.
-      if (result.command || types === undefined || text.length > LONGEST_TEXT) {
+      if (result.command || types === undefined || !isPgsOwnFields(result.addFields)) {
         super.handleRowDescription(message);
         return;
       }
@@ -96,7 +104,7 @@ function rememberingRows(Query: QueryClass): QueryClass {
       this._accumulateRows = this.callback;
     }
   }
-  return OwnQuery;
+  return Object.defineProperty(OwnQuery, 'name', { value: Query.name });
 }
 
 function fits({ names }: Shape, fields: readonly Field[]): boolean {
@@ -107,7 +115,8 @@ function fits({ names }: Shape, fields: readonly Field[]): boolean {
 
 function remember(text: string, result: ResultInside, fields: readonly Field[]): void {
   const empty = result._prebuiltEmptyResultObject;
-  if (fields.length === 0 || empty === null || result.fields !== fields) return;
+  if (fields.length === 0 || fields.length > WIDEST || text.length > LONGEST_TEXT) return;
+  if (empty === null || result.fields !== fields) return;
   shapes.delete(text);
   shapes.set(text, { names: fields.map(({ name }) => name), empty });
 }

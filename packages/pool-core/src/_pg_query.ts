@@ -1,12 +1,11 @@
 /**
  * One statement on a client that nobody else has: `pool.query()`.
  */
-import pg from 'pg';
+import type pg from 'pg';
 import { requestCancel } from './_pg_cancel.ts';
 import type { Release } from './_pg_checkout.ts';
 import { recordOf } from './_pg_client_record.ts';
-import { isPgsOwnQuery } from './_pg_front_door.ts';
-import { type OneShotConfig, oneShotConfig, ownQuery } from './_pg_one_shot.ts';
+import { sendPlain } from './_pg_one_shot.ts';
 import { afterQueryError, saysServerReadsOnly } from './_pg_query_error_policy.ts';
 import { QueryAbortedError } from './pg_errors.ts';
 
@@ -61,25 +60,6 @@ export function run(
   } catch (error) {
     finish(error as Error, undefined, true);
   }
-}
-
-/** As it was given; as a query of the pool's own where only pg is there to see it. */
-const sendPlain: Send = (client, given, values, finish) => {
-  const config: OneShotConfig | undefined =
-    typeof given === 'string' ? { text: given } : oneShotConfig(given);
-  if (config === undefined || !isPgsOwnQuery(client.query) || !makesPgsQueries(client)) {
-    client.query(given as string, values as unknown[], finish as never);
-    return;
-  }
-  const query = ownQuery(client, given as string | object, values, undefined);
-  const timeout = config.query_timeout;
-  if (timeout) Object.assign(query, { query_timeout: timeout });
-  client.query(query as never, finish as never);
-};
-
-/** A subclass may have another class under this name; pg's Client makes queries of its own all the same. */
-function makesPgsQueries(client: pg.ClientBase): boolean {
-  return (client.constructor as { readonly Query?: unknown }).Query === pg.Query;
 }
 
 /** Whether the connection has to go after this error of a statement. */

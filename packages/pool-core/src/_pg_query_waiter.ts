@@ -2,7 +2,7 @@
  * `pool.query()`, from the call to the answer.
  */
 import type { AsyncResource } from 'node:async_hooks';
-import type pg from 'pg';
+import pg from 'pg';
 import type { Entry } from './_entry.ts';
 import {
   asCallerSees,
@@ -12,8 +12,8 @@ import {
   type Lender,
   ownContext,
 } from './_pg_checkout.ts';
-import { isPgsOwnQuery } from './_pg_front_door.ts';
-import { oneShotConfig } from './_pg_one_shot.ts';
+import { isPgsOwnQuery, isPgsOwnSubmit } from './_pg_front_door.ts';
+import { inDomain, oneShotConfig } from './_pg_one_shot.ts';
 import { type Ending, type QueryCallback, type QueryRules, run } from './_pg_query.ts';
 import { throwLater } from './_throw_later.ts';
 import { Waiter } from './waiter.ts';
@@ -23,10 +23,16 @@ import { Waiter } from './waiter.ts';
  * back into a context takes 3 us of a query's 40 (Node 20), most of what the pool itself does for it.
  */
 export class SendContext {
+  readonly #Client: () => unknown;
   /** Undefined until a client was seen: what an application does to clients, it may do to each of them as it is connected. */
   #matters: boolean | undefined;
 
-  /** A client is ready to be used, or about to be. */
+  /** @param Client the class that the pool makes clients of */
+  constructor(Client: () => unknown) {
+    this.#Client = Client;
+  }
+
+  /** A client is about to be used. */
   saw(client: pg.ClientBase): void {
     if (!isPgsOwnQuery(client.query)) this.#matters = true;
     else this.#matters ??= false;
@@ -34,10 +40,21 @@ export class SendContext {
 
   /** Whether this statement has to be sent in its own. */
   mattersTo(text: unknown, values: unknown): boolean {
-    if (this.#matters !== false) return true;
-    if (typeof text === 'string') return mayRunCode(values);
-    const config = oneShotConfig(text);
-    return config === undefined || mayRunCode(values ?? config.values);
+    if (this.#matters !== false || inDomain() || this.#isPatched()) return true;
+    try {
+      if (typeof text === 'string') return mayRunCode(values);
+      const config = oneShotConfig(text);
+      return config === undefined || mayRunCode(values ?? config.values);
+    } catch {
+      // A getter's, or a proxy's: it will be the statement's own error.
+      return true;
+    }
+  }
+
+  /** Since the clients there are were looked at. */
+  #isPatched(): boolean {
+    const { prototype } = this.#Client() as { prototype?: { query?: unknown } };
+    return !(isPgsOwnQuery(prototype?.query) && isPgsOwnSubmit(pg.Query.prototype.submit));
   }
 }
 
@@ -49,7 +66,7 @@ function mayRunCode(values: unknown): boolean {
 
 function isForeign(value: unknown): boolean {
   if (typeof value !== 'object' || value === null) return typeof value === 'function';
-  return !(value instanceof Date || ArrayBuffer.isView(value));
+  return !(Object.getPrototypeOf(value) === Date.prototype || ArrayBuffer.isView(value));
 }
 
 /**
@@ -93,11 +110,16 @@ export class QueryWaiter extends Waiter<pg.Client> implements Ending {
     }
   }
 
-  override granted(entry: Entry<pg.Client>): void {
+  override get announces(): boolean {
+    return true;
+  }
+
+  override granted(entry: Entry<pg.Client>, waitedMs: number): void {
     const lender = this.#lender;
     this.#entry = entry;
     this.#lentAs = entry.leaseId;
     const client = introduce(lender, entry);
+    lender.resources.announce(entry, waitedMs);
     this.#context.saw(client);
     try {
       if (this.#scope === undefined) this.#run(client);

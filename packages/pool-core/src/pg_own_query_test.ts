@@ -78,6 +78,43 @@ describe('queries of the pool’s own', () => {
     expect(await one()).toBe(before);
   });
 
+  test('are described as an application’s patches have it, whenever these came', async () => {
+    await using pool = new Pool({ connectionString, max: 1 });
+    type Patched = {
+      handleRowDescription(message: { fields: { name: string }[] }): void;
+      _result: { addFields(fields: { name: string }[]): void };
+    };
+    const ask = async (): Promise<unknown> =>
+      (await pool.query('select 1 as user_id, $1::int as n', [2])).rows[0];
+    await ask();
+    expect(await ask()).toEqual({ user_id: 1, n: 2 });
+    const query = pg.Query.prototype as unknown as Patched;
+    const { handleRowDescription } = query;
+    query.handleRowDescription = function (message) {
+      for (const field of message.fields) field.name = field.name.toUpperCase();
+      handleRowDescription.call(this, message);
+    };
+    try {
+      expect(await ask()).toEqual({ USER_ID: 1, N: 2 });
+      expect(await ask()).toEqual({ USER_ID: 1, N: 2 });
+    } finally {
+      query.handleRowDescription = handleRowDescription;
+    }
+    const result = Object.getPrototypeOf(await pool.query('select 1')) as Patched['_result'];
+    const { addFields } = result;
+    result.addFields = function (fields) {
+      for (const field of fields) field.name = `${field.name}_`;
+      addFields.call(this, fields);
+    };
+    try {
+      expect(await ask()).toEqual({ user_id_: 1, n_: 2 });
+      expect(await ask()).toEqual({ user_id_: 1, n_: 2 });
+    } finally {
+      result.addFields = addFields;
+    }
+    expect(await ask()).toEqual({ user_id: 1, n: 2 });
+  });
+
   test('share nothing that an application may write to', async () => {
     await using pool = new Pool({ connectionString, max: 1 });
     const ask = (): Promise<pg.QueryResult> => pool.query('select 1 as a, 2 as b');

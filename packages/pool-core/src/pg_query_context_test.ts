@@ -70,15 +70,68 @@ describe('a query that waited is sent in its own async context, where anybody ca
     expect(seen.slice(1)).toEqual(['a', 'b']);
   });
 
+  test('by the class of its clients, changed while all are lent', async () => {
+    const seen: (string | undefined)[] = [];
+    class Client extends pg.Client {}
+    await using pool = make({ Client: Client as never });
+    await pool.query('select 1');
+    Client.prototype.query = overheard(seen) as never;
+    await queueBehind(pool, ['a', 'b']);
+    expect(seen).toEqual(['a', 'b']);
+  });
+
+  test('by pg’s queries, changed at any time', async () => {
+    const seen: (string | undefined)[] = [];
+    await using pool = make();
+    await pool.query('select 1');
+    const { submit } = pg.Query.prototype;
+    pg.Query.prototype.submit = function (connection) {
+      seen.push(storage.getStore());
+      return submit.call(this, connection);
+    };
+    try {
+      await queueBehind(pool, ['a', 'b']);
+    } finally {
+      pg.Query.prototype.submit = submit;
+    }
+    expect(seen).toEqual(['a', 'b']);
+  });
+
   test('by its values', async () => {
     const seen: (string | undefined)[] = [];
     await using pool = make();
     await pool.query('select 1');
     const speaking = { toPostgres: () => `${seen.push(storage.getStore())}` };
     await queueBehind(pool, ['a', 'b'], () => [speaking]);
-    const listed = pool.query({ text: 'select $1::text', values: [speaking] });
-    await storage.run('c', () => listed);
     expect(seen.slice(0, 2)).toEqual(['a', 'b']);
+    class Spoken extends Date {
+      override getFullYear(): number {
+        seen.push(storage.getStore());
+        return super.getFullYear();
+      }
+    }
+    seen.length = 0;
+    await queueBehind(pool, ['a', 'b'], () => [new Spoken()]);
+    expect(new Set(seen)).toEqual(new Set(['a', 'b']));
+  });
+
+  test('values that cannot even be looked at are the statement’s error, once', async () => {
+    await using pool = make();
+    await pool.query('select 1');
+    const holder = await pool.connect();
+    const { proxy, revoke } = Proxy.revocable([1], {});
+    revoke();
+    const refused = pool.query('select $1::int', proxy as unknown[]).catch((error) => error);
+    const config = pool.query({
+      get text(): string {
+        throw new Error('no text');
+      },
+    });
+    const refusedToo = config.catch((error) => error);
+    holder.release();
+    expect(String(await refused)).toContain('proxy');
+    expect(String(await refusedToo)).toContain('no text');
+    pool.manager.pool.assertInvariants();
   });
 
   test('and makes no context of its own where nobody can', async () => {
@@ -109,7 +162,7 @@ describe('a query that waited is sent in its own async context, where anybody ca
   });
 
   test('what is no text, values or config is not looked into', () => {
-    const context = new SendContext();
+    const context = new SendContext(() => pg.Client);
     expect(context.mattersTo('select 1', undefined)).toBe(true);
     context.saw(new pg.Client());
     expect(context.mattersTo('select 1', undefined)).toBe(false);
@@ -119,6 +172,31 @@ describe('a query that waited is sent in its own async context, where anybody ca
     for (const config of [{ submit() {} }, null, 1, { text: 'select 1', values: [[1]] }]) {
       expect(context.mattersTo(config, undefined)).toBe(true);
     }
+  });
+});
+
+describe('a query in a domain', () => {
+  test('calls back in it, be it sent at once or queued', async () => {
+    const { create } = await import('node:domain');
+    await using pool = new Pool({ connectionString, max: 1 });
+    await pool.query('select 1');
+    const domain = create();
+    const caught: string[] = [];
+    const both = new Promise<void>((resolve) => {
+      domain.on('error', (error) => {
+        if (caught.push(error.message) === 2) resolve();
+      });
+    });
+    domain.run(() => {
+      for (const name of ['at once', 'queued']) {
+        void pool.query('select 1', () => {
+          throw new Error(name);
+        });
+      }
+    });
+    await both;
+    expect(caught).toEqual(['at once', 'queued']);
+    expect((await pool.query('select 2 as n')).rows).toEqual([{ n: 2 }]);
   });
 });
 
@@ -141,6 +219,37 @@ describe('a query on an idle client', () => {
     pool.manager.pool.assertInvariants();
   });
 
+  test('is told of before it is over, however soon that is', async () => {
+    await using pool = new Pool({ connectionString, max: 1 });
+    const circular: Record<string, unknown> = {};
+    circular.self = circular;
+    const told: string[] = [];
+    await pool.query('select 1');
+    pool.observe({
+      acquiring: ({ leaseId }) => void told.push(`acquiring ${leaseId}`),
+      acquired: ({ leaseId }) => void told.push(`acquired ${leaseId}`),
+      released: ({ leaseId }) => void told.push(`released ${leaseId}`),
+    });
+    await expect(pool.query('select $1::json', [circular])).rejects.toThrow('circular');
+    await new Promise<void>((resolve) => {
+      pool.connect((_error, first) => {
+        // Called back within the release of the first, and gives back within the call.
+        pool.connect((_refusal, _second, done) => {
+          done();
+          resolve();
+        });
+        first?.release();
+      });
+    });
+    const lease = (id: number): string[] => [`acquired ${id}`, `released ${id}`];
+    expect(told.filter((line) => !line.startsWith('acquiring'))).toEqual([
+      ...lease(2),
+      'acquired 3',
+      'released 3',
+      ...lease(4),
+    ]);
+  });
+
   test('leaves nothing on it that could give it back a second time', async () => {
     await using pool = new Pool({ connectionString, max: 1 });
     const client = await pool.connect();
@@ -149,5 +258,13 @@ describe('a query on an idle client', () => {
     expect(() => client.release()).toThrow('already been released');
     expect((await running).rows[0].n).toBe(1);
     pool.manager.pool.assertInvariants();
+  });
+
+  test('shows listeners a release() that is no way to give it back', async () => {
+    await using pool = new Pool({ connectionString, max: 1 });
+    const seen: unknown[] = [];
+    pool.on('acquire', (client) => seen.push(client.release));
+    await pool.query('select 1');
+    expect(seen[0]).toThrow('already been released');
   });
 });

@@ -159,7 +159,7 @@ export class Pool
   readonly #counts: SessionCounts;
   readonly #nesting: NestingWatch | undefined;
   readonly #queryRules: QueryRules;
-  readonly #sending: SendContext = new SendContext();
+  readonly #sending: SendContext = new SendContext(() => this.#inside.Client);
   readonly #leasing: Leasing;
   /** Where one-shot queries share connections. */
   readonly #lanes: Lanes | undefined;

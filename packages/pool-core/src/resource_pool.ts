@@ -572,7 +572,9 @@ export class ResourcePool<C> {
     this.#lease(entry, now, waitedMs, waiter.label, waiter.leaseId);
     entry.site = waiter.site;
     const lease = waiter.granted(entry, waitedMs);
-    if (this.observers.hearsLeases) this.announce(entry, waitedMs, lease ?? undefined);
+    if (this.observers.hearsLeases && !waiter.announces) {
+      this.announce(entry, waitedMs, lease ?? undefined);
+    }
   }
 
   /** The same for a connection that was not leased before. */

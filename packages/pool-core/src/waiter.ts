@@ -43,6 +43,14 @@ export abstract class Waiter<C> {
     return this.place !== NOWHERE;
   }
 
+  /**
+   * Whether it tells observers of its connection itself (`ResourcePool.announce()`): who acts on it within {@link granted} may have
+   * given it back by the time that returns.
+   */
+  get announces(): boolean {
+    return false;
+  }
+
   /** When it gives up (monotonic ms), where it does. */
   get deadline(): number {
     return this.since + this.timeoutMs;
