@@ -28,8 +28,10 @@ import {
   type CeilingTuning,
   type CeilingWindow,
   freed,
+  hasGrown,
   hold,
   quickHold,
+  STAY,
   stepFrom,
 } from './_ceiling_state.ts';
 import { judgeGrowth, judgeHeld, judgeTrial } from './_ceiling_verdict_policy.ts';
@@ -198,7 +200,11 @@ function withoutVerdict(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingStep {
-  const step = stepFrom(state, window, tuning);
+  // Growth that is being judged is not followed by more: it would be judged together with that, and never, where each step begins anew.
+  const judging = evidence !== undefined && sum.completions >= tuning.minCompletions;
+  const factor =
+    judging && hasGrown(state.anchor, evidence, tuning) ? STAY : tuning.unprovenGrowthStep;
+  const step = stepFrom(state, window, tuning, factor);
   if (sum.ms <= tuning.evidenceMs) return { state: { ...state, step, sum } };
   const fresh = { ...state, step, sum: NOTHING };
   if (evidence !== undefined) {

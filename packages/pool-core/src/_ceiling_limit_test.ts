@@ -103,6 +103,41 @@ describe('the ceiling', () => {
     expect(state).toMatchObject({ phase: 'held', ceiling: 16 });
   });
 
+  it('is back at the size from before a first growth that cost throughput, and soon asks whether fewer do as much', () => {
+    const base = last(through(start, second(1, 32, 1_000), second(2, 32, 1_000))).state;
+    const { state, change } = last(through(base, second(3, 64, 730)));
+    expect(change?.reason).toBe('ceiling-frozen');
+    expect(state).toMatchObject({ phase: 'held', ceiling: 32, probeDown: true });
+    // What it did before is what it is held against: to do it again is no recovery, after which nothing would be asked for long.
+    const again = through(state, second(503, 32, 1_010), second(1_103, 32, 1_010));
+    expect(again.map((step) => step.state.phase)).toEqual(['held', 'trial']);
+    expect(last(again).state.ceiling).toBe(25);
+  });
+
+  it('stays where it is when that was no first growth, or when it collapsed', () => {
+    const base = last(through(start, second(1, 32, 1_000), second(2, 32, 1_000))).state;
+    expect(last(through(base, second(3, 64, 490))).state.ceiling).toBe(64);
+    const probe = { ...base, ceiling: 64, step: 64 };
+    expect(last(through(probe, second(3, 64, 730))).state.ceiling).toBe(64);
+  });
+
+  it('does not follow growth by more until that is judged', () => {
+    const base = last(through(start, second(1, 32, 1_000), second(2, 32, 1_000))).state;
+    expect(base.step).toBe(64);
+    // Too little for a verdict about a quarter less, each of them.
+    const quarter = (now: number, size: number): CeilingWindow => ({
+      ...second(now, size, 186),
+      ms: 250,
+      leasedMs: size * 250,
+      heldMs: size * 250,
+    });
+    const steps = through(base, ...[3, 253, 503, 753].map((now) => quarter(now, 64)));
+    expect(steps.map(({ state }) => state.step)).toEqual([64, 64, 64, 32]);
+    // Where next to nothing has come back, nothing is judged: it goes on.
+    const few = { completions: 20, heldMs: 20 * 400 };
+    expect(last(through(base, { ...quarter(3, 64), ...few })).state.step).toBe(80);
+  });
+
   it('does not freeze growth that bought a quarter', () => {
     const { state, change } = last(through(start, second(1, 16, 1_600), second(2, 32, 2_001)));
     expect(change).toBeUndefined();

@@ -159,6 +159,18 @@ export function freed(
   return { ...next, step: stepFrom(next, window, tuning, tuning.growthStep) };
 }
 
+/** A growth by nothing: as far as the pool is. What was allowed before anything was known is taken back. */
+export const STAY = 1;
+
+/** Whether there is growth since the anchor that can be judged. */
+export function hasGrown(
+  anchor: Evidence | undefined,
+  evidence: Evidence,
+  tuning: CeilingTuning,
+): anchor is Evidence {
+  return anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth);
+}
+
 /** How far the pool may grow before it is judged again: a small step, if nothing is known that speaks for a longer one. */
 export function stepFrom(
   state: CeilingState,

@@ -11,8 +11,10 @@ import {
   type CeilingTuning,
   type CeilingWindow,
   freed,
+  hasGrown,
   hold,
   quickHold,
+  STAY,
   stepFrom,
 } from './_ceiling_state.ts';
 import { comparison, type Evidence, elasticityOf } from './_evidence.ts';
@@ -26,7 +28,7 @@ export function judgeGrowth(
   tuning: CeilingTuning,
 ): CeilingStep {
   const { anchor } = state;
-  if (anchor !== undefined && evidence.leased >= anchor.leased * (1 + tuning.judgedGrowth)) {
+  if (hasGrown(anchor, evidence, tuning)) {
     const elasticity = elasticityOf(anchor, evidence);
     if (elasticity >= (window.loopBusy ? tuning.fullElasticity : tuning.minElasticity)) {
       return paid(state, evidence, elasticity, window, tuning);
@@ -49,9 +51,6 @@ export function judgeGrowth(
   return { state: { ...next, step: stepFrom(state, window, tuning, factor) } };
 }
 
-/** As far as it is. What was allowed before anything was known is taken back. */
-const STAY = 1;
-
 /**
  * How far on, once growth is called for. While the event loop never rests, it is likely this process that is waited for and not the
  * server: then it is little, and has to pay in full.
@@ -68,14 +67,19 @@ function freeze(
   window: CeilingWindow,
   tuning: CeilingTuning,
 ): CeilingStep {
-  // The same work as at a smaller size: back to that. Much less: a stall or another kind of load, and which of the two
-  // only time tells; stay, and what was best under another load is no measure of this one.
+  // The same work as at a smaller size: back to that. Less: if this was the pool's own first growth, that did it, and back as well. Else
+  // much less is a stall or another kind of load, and which of the two only time tells; stay, and what was best under another load
+  // is no measure of this one.
+  const first = state.ceiling === Number.POSITIVE_INFINITY;
   const same = evidence.rate >= anchor.rate * tuning.ceilingCut;
+  const fell = evidence.rate >= anchor.rate * tuning.collapsedShare && !same;
+  const overdone = first && fell && anchor.limited;
+  const back = same || overdone;
   const smaller = Math.max(lowest(window, tuning), Math.min(anchor.size, window.size));
-  const to = same ? smaller : Math.max(lowest(window, tuning), window.size);
+  const to = back ? smaller : Math.max(lowest(window, tuning), window.size);
   const next = {
     ...state,
-    best: same ? state.best : evidence.rate,
+    best: back ? state.best : evidence.rate,
     restore: Math.max(state.restore, smaller),
     stride: tuning.probeStride,
     // Next it is tried whether fewer do as much, unless this is no matter of size.
@@ -83,11 +87,12 @@ function freeze(
   };
   const inputs = { elasticity, ...comparison(anchor, evidence) };
   // The first growth that is stopped has likely gone too far: how much fewer do as much is asked soon, not after a whole hold.
-  const first = same && state.ceiling === Number.POSITIVE_INFINITY;
+  const before = overdone ? anchor : evidence;
   return {
-    state: first
-      ? quickHold(next, to, evidence, window, tuning)
-      : hold(next, to, evidence, window, tuning),
+    state:
+      back && first
+        ? quickHold(next, to, before, window, tuning)
+        : hold(next, to, before, window, tuning),
     change: { reason: 'ceiling-frozen', inputs },
   };
 }
