@@ -2,7 +2,7 @@
  * `pool.query()`, from the call to the answer.
  */
 import type { AsyncResource } from 'node:async_hooks';
-import pg from 'pg';
+import type pg from 'pg';
 import type { Entry } from './_entry.ts';
 import {
   asCallerSees,
@@ -12,62 +12,10 @@ import {
   type Lender,
   ownContext,
 } from './_pg_checkout.ts';
-import { isPgsOwnQuery, isPgsOwnSubmit } from './_pg_front_door.ts';
-import { inDomain, oneShotConfig } from './_pg_one_shot.ts';
 import { type Ending, type QueryCallback, type QueryRules, run } from './_pg_query.ts';
+import type { SendContext } from './_pg_send_context.ts';
 import { throwLater } from './_throw_later.ts';
 import { Waiter } from './waiter.ts';
-
-/**
- * Whether a statement may be sent in another async context than its own. Nobody can tell as long as nothing but pg is called: to go
- * back into a context takes 3 us of a query's 40 (Node 20), most of what the pool itself does for it.
- */
-export class SendContext {
-  readonly #Client: () => unknown;
-  /** Undefined until a client was seen: what an application does to clients, it may do to each of them as it is connected. */
-  #matters: boolean | undefined;
-
-  /** @param Client the class that the pool makes clients of */
-  constructor(Client: () => unknown) {
-    this.#Client = Client;
-  }
-
-  /** A client is about to be used. */
-  saw(client: pg.ClientBase): void {
-    if (!isPgsOwnQuery(client.query)) this.#matters = true;
-    else this.#matters ??= false;
-  }
-
-  /** Whether this statement has to be sent in its own. */
-  mattersTo(text: unknown, values: unknown): boolean {
-    if (this.#matters !== false || inDomain() || this.#isPatched()) return true;
-    try {
-      if (typeof text === 'string') return mayRunCode(values);
-      const config = oneShotConfig(text);
-      return config === undefined || mayRunCode(values ?? config.values);
-    } catch {
-      // A getter's, or a proxy's: it will be the statement's own error.
-      return true;
-    }
-  }
-
-  /** Since the clients there are were looked at. */
-  #isPatched(): boolean {
-    const { prototype } = this.#Client() as { prototype?: { query?: unknown } };
-    return !(isPgsOwnQuery(prototype?.query) && isPgsOwnSubmit(pg.Query.prototype.submit));
-  }
-}
-
-/** Whether pg calls the application for its values: `toPostgres()`, `toJSON()`. */
-function mayRunCode(values: unknown): boolean {
-  if (values === undefined || values === null) return false;
-  return !Array.isArray(values) || values.some(isForeign);
-}
-
-function isForeign(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return typeof value === 'function';
-  return !(Object.getPrototypeOf(value) === Date.prototype || ArrayBuffer.isView(value));
-}
 
 /**
  * A statement that waits for a client, runs on it, gives it back and answers: one object for all of it, and no release() on the client,

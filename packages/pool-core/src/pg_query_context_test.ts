@@ -1,7 +1,7 @@
 import { AsyncLocalStorage, createHook } from 'node:async_hooks';
 import pg from 'pg';
 import { describe, expect, inject, test } from 'vitest';
-import { SendContext } from './_pg_query_waiter.ts';
+import { SendContext } from './_pg_send_context.ts';
 import type { PoolOptions } from './pg_options.ts';
 import { Pool } from './pool.ts';
 
