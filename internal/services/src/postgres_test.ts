@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest';
+import { ask } from './_ask.ts';
 import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
 import { type RunningPostgres, startPostgres } from './postgres.ts';
 
@@ -13,17 +14,6 @@ async function connected(url: string): Promise<pg.Client> {
   client.on('error', () => undefined);
   await client.connect();
   return client;
-}
-
-/** One row's first value, from a connection of its own. */
-async function ask(url: string, statement: string): Promise<unknown> {
-  const client = await connected(url);
-  try {
-    const { rows } = await client.query({ text: statement, rowMode: 'array' });
-    return rows[0]?.[0];
-  } finally {
-    await client.end();
-  }
 }
 
 describe('the server of a test run', () => {

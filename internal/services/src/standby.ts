@@ -9,6 +9,7 @@ import { join } from 'node:path';
 // To talk to the two servers; a dependency for that alone.
 import pg from 'pg';
 import { type Account, unprivilegedAccount } from './_account.ts';
+import { ask } from './_ask.ts';
 import { freePort } from './_free_port.ts';
 import type { Keeper } from './_keeper.ts';
 import { preparePostgres } from './_postgres_binaries.ts';
@@ -174,15 +175,3 @@ function withReplication(standby: RunningPostgres, primary: RunningPostgres): Ru
 }
 
 const CATCH_UP_TIMEOUT_MS = 30_000;
-
-/** One row's first value, from a connection of its own. */
-async function ask<T = void>(url: string, statement: string): Promise<T> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query({ text: statement, rowMode: 'array' });
-    return rows[0]?.[0];
-  } finally {
-    await client.end();
-  }
-}

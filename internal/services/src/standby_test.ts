@@ -1,21 +1,9 @@
 import { existsSync } from 'node:fs';
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ask } from './_ask.ts';
 import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 import { type RunningPostgres, startPostgres } from './postgres.ts';
 import { type RunningStandby, startStandby } from './standby.ts';
-
-async function ask(url: string, statement: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString: url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    const { rows } = await client.query({ text: statement, rowMode: 'array' });
-    return rows[0]?.[0];
-  } finally {
-    await client.end();
-  }
-}
 
 describe('a standby', () => {
   let primary: RunningPostgres;
