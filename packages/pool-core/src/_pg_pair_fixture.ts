@@ -4,6 +4,7 @@
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import { startStandby } from '@fynlo/services/standby';
 import pg from 'pg';
+import { afterAll, afterEach, beforeAll, vi } from 'vitest';
 import { until } from './_pg_conformance.ts';
 import type { ServerChange } from './contract.ts';
 import type { PoolOptions } from './pg_options.ts';
@@ -105,6 +106,18 @@ export class PgPair implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([this.two.stop(), this.one.stop()]);
   }
+}
+
+/** A pair for all tests of the file that calls this; their pools end after each. @param started given the pair before the first test */
+export function pairForFile(started: (pair: PgPair) => void): void {
+  vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+  let pair: PgPair | undefined;
+  beforeAll(async () => {
+    pair = await PgPair.start();
+    started(pair);
+  });
+  afterEach(() => pair?.endPools());
+  afterAll(() => pair?.[Symbol.asyncDispose]());
 }
 
 /** The first value of the first row, on a connection of its own. */

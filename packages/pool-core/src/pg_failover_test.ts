@@ -2,21 +2,17 @@
 import { EventEmitter, once } from 'node:events';
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import type pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { caught, delay, until } from './_pg_conformance.ts';
 import { NOTHING_IS_SLOW } from './_pg_lanes_fixture.ts';
-import { ask, changesOf, PgPair, portOf } from './_pg_pair_fixture.ts';
+import { ask, changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
 import { ConnectionLostError } from './errors.ts';
 import { NoSuitableHostError } from './pg_errors.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-
 let pair: PgPair;
-beforeAll(async () => {
-  pair = await PgPair.start();
+pairForFile((started) => {
+  pair = started;
 });
-afterEach(() => pair?.endPools());
-afterAll(() => pair?.[Symbol.asyncDispose]());
 
 describe('F30 a failover', () => {
   test.each([

@@ -1,18 +1,14 @@
 /** Reads from a standby that is behind its primary, on real servers. */
 import type pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { ask, changesOf, PgPair, portOf } from './_pg_pair_fixture.ts';
+import { ask, changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
 import { ReplicaBehindError } from './pg_errors.ts';
 
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
-
 let pair: PgPair;
-beforeAll(async () => {
-  pair = await PgPair.start();
+pairForFile((started) => {
+  pair = started;
 });
-afterEach(() => pair?.endPools());
-afterAll(() => pair?.[Symbol.asyncDispose]());
 
 describe('F33 replica lag', () => {
   const pause = async (): Promise<void> => {

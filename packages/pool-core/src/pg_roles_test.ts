@@ -1,17 +1,13 @@
 /** Which of a primary and its standby a pool takes, and what it does when they change places, on real servers. */
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { caught, until } from './_pg_conformance.ts';
-import { changesOf, PgPair, portOf } from './_pg_pair_fixture.ts';
-
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+import { changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
 
 let pair: PgPair;
-beforeAll(async () => {
-  pair = await PgPair.start();
+pairForFile((started) => {
+  pair = started;
 });
-afterEach(() => pair?.endPools());
-afterAll(() => pair?.[Symbol.asyncDispose]());
 
 describe('targetSessionAttrs', () => {
   test.each([
