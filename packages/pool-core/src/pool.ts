@@ -42,10 +42,10 @@ import { managerOptions, readPoolOptions } from './_pg_settings.ts';
 import { SilenceWatch } from './_pg_silence_watch.ts';
 import { checkSsl } from './_pg_ssl_setting.ts';
 import { inTransaction } from './_pg_transaction.ts';
+import { clientsToWatch } from './_pg_watched_clients.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { writePositionOf } from './_replica_position.ts';
-import { keyOf } from './_server_book.ts';
 import { throwLater } from './_throw_later.ts';
 import { systemClock } from './clock.ts';
 import type {
@@ -284,28 +284,9 @@ export class Pool
 
   #watchSilence(silenceMs: number): SilenceWatch | undefined {
     if (silenceMs === Number.POSITIVE_INFINITY || isNative(this.#inside.Client)) return undefined;
-    const resources = this.#resources;
     return new SilenceWatch({
-      clock: resources.clock,
+      ...clientsToWatch(this.#resources),
       silenceMs,
-      waits: () => resources.leased > 0 || resources.probing > 0,
-      *lent() {
-        for (const { state, connection } of resources.entries()) {
-          // A health check waits for an answer as well.
-          if ((state === 'leased' || state === 'probing') && connection !== undefined) {
-            yield connection;
-          }
-        }
-      },
-      *connected() {
-        for (const { connection } of resources.entries()) {
-          if (connection !== undefined) yield connection;
-        }
-      },
-      serverOf(client) {
-        const server = recordOf(client)?.server;
-        return server === undefined ? undefined : keyOf(server);
-      },
       newClient: (other) => this.#servers.clientBeside(other),
       pooler: this.#pooler,
       lost: (clients) => this.#outdate(clients),
@@ -725,7 +706,7 @@ export class Pool
       this.#abortableQuery(text, values, text.signal as AbortSignal, reply);
       return;
     }
-    if (this.#isPlain) {
+    if (this.#isUnseen) {
       this.#queryDirectly(text, values, reply);
       return;
     }
@@ -745,7 +726,7 @@ export class Pool
   }
 
   /** Whether `query()` by way of `connect()` would be seen by nobody. */
-  get #isPlain(): boolean {
+  get #isUnseen(): boolean {
     return (
       !this.ending &&
       this.connect === CONNECT &&
