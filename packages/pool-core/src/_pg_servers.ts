@@ -3,9 +3,7 @@
  */
 import type { LookupFunction } from 'node:net';
 import type pg from 'pg';
-import { serverDeadline } from './_deadline.ts';
 import { afterAnswer, hasMoved, type NameHistory } from './_dns_policy.ts';
-import type { Entry } from './_entry.ts';
 import { explainServers } from './_explain_servers.ts';
 import { isKnown, type Wanted, whyUnfit } from './_host_policy.ts';
 import { insideOf } from './_pg_client_inside.ts';
@@ -14,9 +12,17 @@ import type { Credentials } from './_pg_credentials.ts';
 import { resolveAll, socketTo } from './_pg_dial.ts';
 import type { Hosts } from './_pg_hosts.ts';
 import type { Login } from './_pg_login.ts';
-import { askRole, RoleWatch } from './_pg_role.ts';
+import { RoleWatch } from './_pg_role.ts';
 import { type BeginLogin, type Connected, Router } from './_pg_router.ts';
-import { type KnownServer, keyOf, nameOf, type Server, ServerBook } from './_server_book.ts';
+import { LOOK_MS, type ServerConnection, ServerQuestion } from './_pg_server_question.ts';
+import {
+  type KnownServer,
+  keyOf,
+  nameOf,
+  type Server,
+  ServerBook,
+  sameServer,
+} from './_server_book.ts';
 import type { Clock, Timer } from './clock.ts';
 import type { ServerChange } from './contract.ts';
 import { NoSuitableHostError } from './pg_errors.ts';
@@ -40,8 +46,6 @@ export interface ServersParts {
 
 /** Whoever sees a role lost says so; of the same server, once in this time, ms. */
 const ROLE_LOST_MS = 1_000;
-/** For a look at a server that is nobody's user's affair, ms. */
-const LOOK_MS = 2_000;
 /** Of the connections, at most this share per second moves to another address: it is no emergency. */
 const MOVED_PER_SECOND = 0.05;
 
@@ -51,6 +55,7 @@ export class Servers {
   readonly #parts: ServersParts;
   readonly #book = new ServerBook();
   readonly #router: Router;
+  readonly #question: ServerQuestion;
   readonly #names = new Map<string, NameHistory>();
   readonly #verifying = new Set<string>();
   #resources: ResourcePool<pg.Client> | undefined;
@@ -69,11 +74,20 @@ export class Servers {
       demoted: (known) => this.#roleLost(known, 'demoted'),
       random: Math.random,
     });
+    this.#question = new ServerQuestion({
+      clock: parts.clock,
+      connected: () => this.#connected(),
+      clientFor: async (server) => {
+        await parts.credentials?.refresh();
+        return this.#clientFor(server, {});
+      },
+    });
   }
 
   /** The connections there are; from here on servers are looked at now and then. */
   attach(resources: ResourcePool<pg.Client>): void {
     this.#resources = resources;
+    this.#question.attach(resources);
     this.#arm();
   }
 
@@ -183,7 +197,7 @@ export class Servers {
     if (this.#verifying.has(key) || clock.now() - known.roleChangedAt < ROLE_LOST_MS) return;
     this.#verifying.add(key);
     try {
-      const role = await this.#look(known.server, false);
+      const role = await this.#question.ask(known.server, false);
       if (role?.standby === true || role?.readOnly === true) {
         known.role = role;
         this.#roleLost(known, role.standby ? 'demoted' : 'refuses-writes');
@@ -225,7 +239,7 @@ export class Servers {
     });
   }
 
-  *#connected(): Generator<{ entry: Entry<pg.Client>; client: pg.Client; server: Server }> {
+  *#connected(): Generator<ServerConnection> {
     for (const entry of this.#resources?.entries() ?? []) {
       const { connection: client, state } = entry;
       if (client === undefined || state === 'closing' || state === 'closed') continue;
@@ -304,7 +318,7 @@ export class Servers {
   async #lookAt(server: Server): Promise<void> {
     const { hosts, maxReplicaLagMs: maxLagMs } = this.#parts;
     const withLag = maxLagMs < Number.POSITIVE_INFINITY;
-    const role = await this.#look(server, withLag);
+    const role = await this.#question.ask(server, withLag);
     const known = this.#book.find(server);
     if (role === undefined || known === undefined) return;
     const before = known.role;
@@ -322,50 +336,6 @@ export class Servers {
     if (whyUnfit(role, { ...wanted, maxLagMs: Number.POSITIVE_INFINITY }) === undefined) {
       this.#evict(known, 'lagging', true);
     } else this.#roleLost(known, role.standby ? 'demoted' : 'refuses-writes');
-  }
-
-  /** On an idle connection that nobody waits for, else on one of its own. Undefined: it could not be asked. */
-  async #look(
-    server: Server,
-    withLag: boolean,
-  ): Promise<Awaited<ReturnType<typeof askRole>> | undefined> {
-    const resources = this.#resources;
-    const idle =
-      resources === undefined || resources.waiting > 0
-        ? undefined
-        : [...this.#connected()].find(
-            (c) => c.entry.state === 'idle' && sameServer(c.server, server),
-          );
-    if (idle === undefined || resources === undefined) return this.#lookBeside(server, withLag);
-    const client = resources.beginProbe(idle.entry);
-    const role = await this.#inTime(askRole(client, withLag), () => undefined);
-    resources.endProbe(idle.entry, role === undefined ? 'unhealthy' : undefined);
-    return role;
-  }
-
-  async #lookBeside(
-    server: Server,
-    withLag: boolean,
-  ): Promise<Awaited<ReturnType<typeof askRole>> | undefined> {
-    await this.#parts.credentials?.refresh();
-    const client = this.#clientFor(server, {});
-    const asked = client.connect().then(() => askRole(client, withLag));
-    const role = await this.#inTime(asked, () => insideOf(client).connection?.stream?.destroy?.());
-    client.end().catch(() => undefined);
-    return role;
-  }
-
-  async #inTime<T>(work: Promise<T>, late: () => void): Promise<T | undefined> {
-    let timer: Timer | undefined;
-    const expired = new Promise<undefined>((resolve) => {
-      timer = serverDeadline(this.#parts.clock, LOOK_MS, () => {
-        late();
-        resolve(undefined);
-      });
-    });
-    const settled = await Promise.race([work.catch(() => undefined), expired]);
-    timer?.cancel();
-    return settled;
   }
 
   /** Whether a standby is to be had again, for a pool that had to take the primary. */
@@ -423,8 +393,4 @@ export class Servers {
     client.on('error', () => undefined);
     return client;
   }
-}
-
-function sameServer(a: Server | undefined, b: Server | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && keyOf(a) === keyOf(b));
 }

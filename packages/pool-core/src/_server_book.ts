@@ -90,3 +90,7 @@ export class ServerBook {
     }
   }
 }
+
+export function sameServer(a: Server | undefined, b: Server | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && keyOf(a) === keyOf(b));
+}
