@@ -2,7 +2,8 @@
  * Which address a client's socket goes to.
  */
 import { type LookupAddress, lookup as systemLookup } from 'node:dns';
-import { isIP, type LookupFunction, Socket } from 'node:net';
+import { isIP, type LookupFunction, type Socket } from 'node:net';
+import { ShortMessageSocket } from './_short_message_socket.ts';
 
 /** Every address of a name, as the resolver gives them now. @throws the resolver's error, such as ENOTFOUND */
 export function resolveAll(host: string, lookup: LookupFunction | undefined): Promise<string[]> {
@@ -36,7 +37,7 @@ function noAddress(host: string): Error {
  * client keeps the host's name, by which TLS checks the certificate.
  */
 export function socketTo(addressOf: (host: string) => Promise<string>): Socket {
-  const socket = new Socket();
+  const socket: Socket = new ShortMessageSocket();
   const lookup: LookupFunction = (host, options, answer) => {
     addressOf(host).then(
       (address) => {
