@@ -94,6 +94,9 @@ function listOf(
     if (!Array.isArray(options.hosts) || options.hosts.length === 0) {
       throw new InvalidOptionError('hosts', options.hosts, 'a list of { host, port? }');
     }
+    if (options.host) {
+      throw new InvalidOptionError('host', options.host, 'none beside hosts, which names them all');
+    }
     return options.hosts.map((entry) => {
       const host = entry?.host;
       if (typeof host !== 'string' || host === '') {

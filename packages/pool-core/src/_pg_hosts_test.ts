@@ -121,6 +121,7 @@ test('readHosts() finds what is wanted of a server in options, string and enviro
 describe('readHosts() refuses', () => {
   test.each<[string, PoolOptions]>([
     ['an empty list', { hosts: [] }],
+    ['a host beside a list', { host: 'a', hosts: [{ host: 'b' }] }],
     ['a host without a name', { hosts: [{ host: '' }] }],
     ['other numbers of ports than of hosts', { host: 'a,b,c', port: '1,2' as never }],
     ['a port that is none', { connectionString: 'postgres://a:1,b:x/db' }],

@@ -127,7 +127,7 @@ export interface PoolOptions extends pg.PoolConfig {
 
   /**
    * Several servers, tried in order: as libpq's lists, which `host: 'a,b'`, `port: '5432,5433'`, connection strings
-   * (`postgres://a:5432,b:5433/db`), PGHOST and PGPORT understand as well.
+   * (`postgres://a:5432,b:5433/db`), PGHOST and PGPORT understand as well. Not beside `host`.
    * @default the one of `host` and `port`, or of the connection string
    */
   hosts?: readonly HostAddress[] | undefined;
