@@ -185,6 +185,7 @@ test('F03 with several hosts, the one whose certificate is good is taken', async
   const bad = await Recorder.before(Number(new URL(inject('postgresUrl')).port));
   const proxy = await startFaultProxy(server);
   make({
+    host: undefined,
     hosts: [
       { host: 'db.test', port: bad.port },
       { host: 'other.test', port: proxy.port },
