@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
+import { freeListPool } from '../subjects/free_list.ts';
 import { fynloPool } from '../subjects/fynlo_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
 import { ITEMS, makeItems, SELECT_ITEM } from './items.ts';
@@ -32,7 +33,8 @@ export const failingStatements: Scenario = {
     { metric: 'p99Ms', subject: 'fynlo', peer: 'pg.Pool', op: '<=', bound: 0.35 },
   ],
   setup: makeItems,
-  subjects: poolSubjects([fynloPool, pgPool], async (open, context) => {
+  // The free list beside them: what is left of a query where no connection is lost.
+  subjects: poolSubjects([fynloPool, pgPool, freeListPool], async (open, context) => {
     const { databaseUrl, params } = context;
     const pool = await open({ databaseUrl, connections: params.connections });
     const outcome = await loadPool(pool, context, async (_, random) => {
