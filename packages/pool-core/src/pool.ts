@@ -348,11 +348,17 @@ export class Pool
   override connect(callback?: unknown): unknown {
     checkCallback(callback);
     const traced = isConnectTraced();
-    if (!traced && !this.ending && isPgPoolsOwn(super.connect)) {
-      // Nobody watches pg-pool's way in, and it would come to the same.
-      if (callback) return this.#ask(callback as ConnectCallback);
-      return new this.#inside.Promise<pg.PoolClient>((resolve) => this.#ask(undefined, resolve));
-    }
+    if (traced || this.ending || !isPgPoolsOwn(super.connect)) return this.#enter(callback, traced);
+    // Nobody watches pg-pool's way in, and it would come to the same.
+    return callback ? this.#ask(callback as ConnectCallback) : this.#promise();
+  }
+
+  #promise(): Promise<pg.PoolClient> {
+    return new this.#inside.Promise<pg.PoolClient>((resolve) => this.#ask(undefined, resolve));
+  }
+
+  /** pg-pool's own way in, which others may have put something before. */
+  #enter(callback: unknown, traced: boolean): unknown {
     const enter = (reply?: unknown): unknown => {
       this.#atFrontDoor = true;
       try {
