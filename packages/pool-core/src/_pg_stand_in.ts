@@ -5,7 +5,8 @@ import type pg from 'pg';
 import { LeaseReleasedError } from './errors.ts';
 
 type Release = (error?: unknown) => void | Promise<void>;
-type StandInClass = new (client: pg.Client, leaseId: number) => pg.PoolClient;
+type StandIn = pg.PoolClient & { readonly release: Release };
+type StandInClass = new (client: pg.Client, leaseId: number, giveBack: Release) => StandIn;
 
 /** What a holder may still do with a client that is no longer his: tidy up, and look. */
 const ALLOWED_AFTERWARDS: ReadonlySet<PropertyKey> = new Set([
@@ -28,52 +29,34 @@ const classes = new WeakMap<object, StandInClass>();
  * The client keeps no reference to its stand-in, so one that its holder lost can be collected. The release function
  * does refer to it: who holds that alone still holds the lease.
  */
-export function standInFor(
-  client: pg.Client,
-  leaseId: number,
-  giveBack: Release,
-): pg.PoolClient & { readonly release: Release } {
+export function standInFor(client: pg.Client, leaseId: number, giveBack: Release): StandIn {
   const prototype = Object.getPrototypeOf(client) as object;
-  let StandIn = classes.get(prototype);
-  if (StandIn === undefined) {
-    StandIn = makeClass(client, prototype);
-    classes.set(prototype, StandIn);
+  let StandInOfIt = classes.get(prototype);
+  if (StandInOfIt === undefined) {
+    StandInOfIt = makeClass(client, prototype);
+    classes.set(prototype, StandInOfIt);
   }
-  const standIn = new StandIn(client, leaseId);
-  const release: Release = (error) => {
-    over(standIn);
-    return giveBack(error);
-  };
-  Object.defineProperty(standIn, 'release', { value: release, writable: true, enumerable: false });
-  const dispose = async (): Promise<void> => {
-    if (!isOver(standIn)) await release();
-  };
-  Object.defineProperty(standIn, Symbol.asyncDispose, { value: dispose, enumerable: false });
-  return standIn as pg.PoolClient & { readonly release: Release };
+  return new StandInOfIt(client, leaseId, giveBack);
 }
 
-/** Set by each class for its own instances. */
-let over: (standIn: object) => void = () => {};
-let isOver: (standIn: object) => boolean = () => true;
 let isHeld: (value: unknown) => value is Held = (_): _ is Held => false;
 
 abstract class Held {
-  #client: pg.Client;
-  #leaseId: number;
+  readonly #client: pg.Client;
+  readonly #leaseId: number;
+  readonly #giveBack: Release;
+  #release: Release | undefined;
   #over = false;
 
   static {
-    over = (standIn) => {
-      (standIn as Held).#over = true;
-    };
-    isOver = (standIn) => (standIn as Held).#over;
     isHeld = (value): value is Held =>
       typeof value === 'object' && value !== null && #over in value;
   }
 
-  constructor(client: pg.Client, leaseId: number) {
+  constructor(client: pg.Client, leaseId: number, giveBack: Release) {
     this.#client = client;
     this.#leaseId = leaseId;
+    this.#giveBack = giveBack;
   }
 
   static clientOf(standIn: Held, use: PropertyKey): pg.Client {
@@ -86,11 +69,40 @@ abstract class Held {
   static peek(standIn: Held): pg.Client {
     return standIn.#client;
   }
+
+  static giveBack(standIn: Held, error?: unknown): void | Promise<void> {
+    standIn.#over = true;
+    return standIn.#giveBack(error);
+  }
+
+  // By accessors: a property of each stand-in's own, not to be enumerated, is dear to define.
+  static readonly own: PropertyDescriptorMap = {
+    release: {
+      configurable: true,
+      get(this: Held): Release {
+        // Of its own, as pg-pool's: it may be passed on alone.
+        this.#release ??= (error) => Held.giveBack(this, error);
+        return this.#release;
+      },
+      set(this: Held, to: Release) {
+        this.#release = to;
+      },
+    },
+    [Symbol.asyncDispose]: {
+      configurable: true,
+      async value(this: Held): Promise<void> {
+        if (!this.#over) await Held.giveBack(this);
+      },
+    },
+  };
 }
 
 /** One class per class of client: its methods and fields are looked up once. */
 function makeClass(sample: pg.Client, prototype: object): StandInClass {
   class StandIn extends Held {}
+  Object.defineProperties(StandIn.prototype, Held.own);
+  // A promise that resolves with a stand-in looks for one: found here, the look does not go on to the Proxy.
+  Object.defineProperty(StandIn.prototype, 'then', { configurable: true, writable: true });
   const members = new Map<PropertyKey, PropertyDescriptor>();
   for (let level: object | null = sample; level !== null && level !== Object.prototype; ) {
     for (const key of Reflect.ownKeys(level)) {
