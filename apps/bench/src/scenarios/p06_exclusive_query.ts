@@ -1,7 +1,6 @@
 import type { Scenario } from '../scenario/scenario.ts';
 import { poolSubjects } from '../subjects/bench_pool.ts';
 import { genericPool, lightningPool } from '../subjects/factory_pools.ts';
-import { freeListPool } from '../subjects/free_list.ts';
 import { fynloPool } from '../subjects/fynlo_pool.ts';
 import { knexPool } from '../subjects/knex_pool.ts';
 import { pgPool } from '../subjects/pg_pool.ts';
@@ -34,7 +33,7 @@ export const exclusiveQuery: Scenario = {
   ],
   setup: makeItems,
   subjects: poolSubjects(
-    [fynloPool, pgPool, postgresJs, knexPool, genericPool, lightningPool, freeListPool],
+    [fynloPool, pgPool, postgresJs, knexPool, genericPool, lightningPool],
     selectItems,
   ),
 };
