@@ -2,6 +2,7 @@ import { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { Pool } from '@fynlo/pool-core';
 import { createDatabase } from '@fynlo/services/database';
+import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import Cursor from 'pg-cursor';
 import QueryStream from 'pg-query-stream';
@@ -76,6 +77,23 @@ describe.each([{}, { leases: true }])('streams with %j', (options) => {
     await expect(pipeline(broken, client.query(copyFrom('copy t from stdin')))).rejects.toThrow();
     client.release();
     expect((await pool.query('select count(*)::int as n from t')).rows).toEqual([{ n: 5_000 }]);
+  });
+
+  test('F71 a COPY that nobody reads yet hears that its connection is gone', async () => {
+    const url = new URL(inject('postgresUrl'));
+    const proxy = await startFaultProxy({ host: url.hostname, port: Number(url.port) });
+    await using pool = new Pool({ connectionString: proxy.url(url.href), max: 1, ...options });
+    for (const how of ['reset', 'fin'] as const) {
+      const client = await pool.connect();
+      client.on('error', () => {});
+      const rows = client.query(copyTo('copy (select pg_sleep(60)) to stdout'));
+      const failed = new Promise<Error>((resolve) => rows.on('error', resolve));
+      await new Promise((resolve) => setTimeout(resolve, 50));
+      proxy.cutAll(how);
+      expect((await failed).message).toMatch(/ECONNRESET|terminated/);
+      client.release(true);
+    }
+    await proxy.close();
   });
 
   test('F73 a flood of notices does no harm', async () => {

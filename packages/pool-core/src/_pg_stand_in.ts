@@ -45,8 +45,9 @@ abstract class Held {
   readonly #client: pg.Client;
   readonly #leaseId: number;
   readonly #giveBack: Release;
-  #release: Release | undefined;
   #over = false;
+  /** A function of each one's own, as pg-pool's: it may be passed on alone, and replaced. */
+  declare release: Release;
 
   static {
     isHeld = (value): value is Held =>
@@ -57,6 +58,7 @@ abstract class Held {
     this.#client = client;
     this.#leaseId = leaseId;
     this.#giveBack = giveBack;
+    this.release = (error) => Held.giveBack(this, error);
   }
 
   static clientOf(standIn: Held, use: PropertyKey): pg.Client {
@@ -75,23 +77,15 @@ abstract class Held {
     return standIn.#giveBack(error);
   }
 
-  // By accessors: a property of each stand-in's own, not to be enumerated, is dear to define.
+  // Here, so that an instance need not define them, which is dear, and none is looked for beyond the Proxy.
   static readonly own: PropertyDescriptorMap = {
-    release: {
-      configurable: true,
-      get(this: Held): Release {
-        // Of its own, as pg-pool's: it may be passed on alone.
-        this.#release ??= (error) => Held.giveBack(this, error);
-        return this.#release;
-      },
-      set(this: Held, to: Release) {
-        this.#release = to;
-      },
-    },
+    release: { configurable: true, writable: true },
     [Symbol.asyncDispose]: {
       configurable: true,
-      async value(this: Held): Promise<void> {
-        if (!this.#over) await Held.giveBack(this);
+      get(this: Held): () => Promise<void> {
+        return async () => {
+          if (!this.#over) await Held.giveBack(this);
+        };
       },
     },
   };
@@ -101,7 +95,7 @@ abstract class Held {
 function makeClass(sample: pg.Client, prototype: object): StandInClass {
   class StandIn extends Held {}
   Object.defineProperties(StandIn.prototype, Held.own);
-  // A promise that resolves with a stand-in looks for one: found here, the look does not go on to the Proxy.
+  // A promise that resolves with a stand-in looks for one.
   Object.defineProperty(StandIn.prototype, 'then', { configurable: true, writable: true });
   const members = new Map<PropertyKey, PropertyDescriptor>();
   for (let level: object | null = sample; level !== null && level !== Object.prototype; ) {

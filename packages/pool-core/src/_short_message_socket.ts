@@ -2,6 +2,7 @@
  * A TCP socket for many short messages.
  */
 import { Socket, type SocketConstructorOpts, type TcpSocketConnectOpts } from 'node:net';
+import { Duplex } from 'node:stream';
 
 /** As much as libuv reads at once. */
 const READ_BYTES = 65_536;
@@ -29,6 +30,18 @@ export class ShortMessageSocket extends Socket {
     super(process.platform === 'win32' ? {} : reading(() => this));
   }
 
+  // A socket with a buffer of its own stops reading as soon as it is paused, and so does not hear that its connection is gone, and
+  // reads on at each read(), however much it holds. These do as those of a plain socket.
+  override pause(): this {
+    return Duplex.prototype.pause.call(this) as this;
+  }
+  override resume(): this {
+    return Duplex.prototype.resume.call(this) as this;
+  }
+  override read(size?: number): unknown {
+    return Duplex.prototype.read.call(this, size);
+  }
+
   override _writev(chunks: Chunks, written: Written): void {
     const joined = join(chunks);
     if (joined === undefined) super._writev?.(chunks, written);
@@ -54,10 +67,11 @@ function reading(socketOf: () => Socket): Reading {
   };
 }
 
-/** Whether the stream itself would do no more with a chunk than to emit it. */
+/** Whether the stream itself would do no more with a chunk than to emit it: it notes the first. */
 function isStraightThrough(socket: Socket): boolean {
   return (
     socket.readableFlowing === true &&
+    socket.readableDidRead &&
     socket.readableLength === 0 &&
     socket.readableEncoding === null
   );

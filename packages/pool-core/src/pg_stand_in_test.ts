@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import pg from 'pg';
-import { afterEach, describe, expect, inject, test } from 'vitest';
+import { afterEach, describe, expect, inject, test, vi } from 'vitest';
 import { caught, connectWithCallback, next } from './_pg_conformance.ts';
 import { LeaseReleasedError } from './errors.ts';
 import type { PoolOptions } from './pg_options.ts';
@@ -53,6 +53,34 @@ describe('leases: true', () => {
     expect(() => client.on('error', listener)).toThrow(LeaseReleasedError);
     expect(client.removeListener('error', listener)).toBe(client);
     expect(() => client.release()).toThrow('already been released to the pool');
+    expect(pool.idleCount).toBe(1);
+  });
+
+  test('release() is a function of its own: it may be passed on, spied on, wrapped, and called through a proxy', async () => {
+    make();
+    const first = await pool.connect();
+    const { release } = first;
+    release();
+    const second = await pool.connect();
+    const spy = vi.spyOn(second, 'release');
+    second.release();
+    expect(spy).toHaveBeenCalledTimes(1);
+    const third = await pool.connect();
+    const wrapped = third.release;
+    let calls = 0;
+    third.release = (error) => {
+      calls++;
+      wrapped(error);
+    };
+    third.release();
+    expect(calls).toBe(1);
+    const fourth = await pool.connect();
+    new Proxy(fourth, {}).release();
+    const fifth = await pool.connect();
+    Object.create(fifth).release();
+    const sixth = await pool.connect();
+    const dispose = sixth[Symbol.asyncDispose];
+    await dispose.call(undefined);
     expect(pool.idleCount).toBe(1);
   });
 

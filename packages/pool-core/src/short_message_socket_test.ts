@@ -174,6 +174,42 @@ test('It can be read as any stream: by read(), by iteration, and as text', async
   assert.equal(three.socket.read(4).toString(), 'four');
 });
 
+test('While it is paused it hears of the end of its connection, and of its loss', async () => {
+  const ended = await pair();
+  ended.socket.pause();
+  ended.socket.end();
+  ended.peer.end();
+  await once(ended.socket, 'close');
+
+  const lost = await pair();
+  lost.socket.pause();
+  lost.peer.resetAndDestroy();
+  const [error] = (await once(lost.socket, 'error')) as [NodeJS.ErrnoException];
+  assert.equal(error.code, 'ECONNRESET');
+});
+
+test('Who read by events may go on by read(), a little at a time, and holds the sender back', async () => {
+  const { socket, peer } = await pair();
+  const wanted = bytes(20_000_000, 11);
+  peer.write(wanted.subarray(0, 10));
+  const [first] = (await once(socket, 'data')) as [Buffer];
+  assert.ok(socket.readableDidRead);
+  socket.pause();
+  peer.end(wanted.subarray(first.length));
+  let at = first.length;
+  let most = 0;
+  socket.on('readable', () => {
+    for (let part = socket.read(5); part !== null; part = at < 5_000 ? socket.read(5) : null) {
+      assert.ok(part.equals(wanted.subarray(at, at + part.length)));
+      at += part.length;
+      most = Math.max(most, socket.readableLength);
+    }
+  });
+  while (at < 5_000) await turn();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.ok(most < 200_000, `${most} bytes held`);
+});
+
 test('What is written at once arrives in order, whatever its kinds and sizes', async () => {
   const { socket, peer } = await pair();
   const small = Array.from({ length: 200 }, (_, at) => bytes(5 + at, at));
