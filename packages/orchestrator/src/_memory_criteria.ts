@@ -79,11 +79,19 @@ export function memoryCriteria(result: MemoryManagementResult): Criterion[] {
                   growth.kind === 'heap',
               ),
         samples: growth?.points ?? 0,
-        note:
-          growth === null
-            ? undefined
-            : `verdict ${growth.verdict}${growth.kind === null ? '' : ` (${growth.kind})`}, ${growth.growthMb.toFixed(0)} MiB in the window, first culprit ${growth.culprits[0] === undefined ? 'none' : JSON.stringify(growth.culprits[0])}`,
+        note: growth === null ? undefined : growthInWords(growth),
       },
     ),
   ];
+}
+
+type Growth = NonNullable<MemoryManagementResult['growth']>;
+
+function growthInWords({ verdict, kind, growthMb, culprits: [first] }: Growth): string {
+  const judged = kind === null ? verdict : `${verdict} (${kind})`;
+  const culprit =
+    first === undefined
+      ? 'no culprit named'
+      : `${(100 * first.share).toFixed(0)} % of what was allocated by ${first.functionName} at ${first.site}`;
+  return `verdict ${judged}, ${growthMb.toFixed(0)} MiB in the window, ${culprit}`;
 }

@@ -44,6 +44,18 @@ describe('the criteria of scenario 4', () => {
     expect(verdicts(change)[id]).toBe('fail');
   });
 
+  it('name who made the memory grow in words', () => {
+    const said = (culprits: object[]) =>
+      memoryCriteria({ ...good, growth: { ...good.growth, culprits } } as never).find(
+        ({ id }) => id === 'memory-growth-found',
+      )?.reason;
+    const keeper = { functionName: 'keep', site: 'app.js:7', bytes: 1e8, share: 0.99, callers: [] };
+    expect(said([keeper])).toContain(
+      'verdict leak (heap), 100 MiB in the window, 99 % of what was allocated by keep at app.js:7',
+    );
+    expect(said([])).toContain('no culprit named');
+  });
+
   it('are inconclusive where nothing was measured', () => {
     expect(verdicts({ leases: null })['memory-leaks-found']).toBe('inconclusive');
   });
