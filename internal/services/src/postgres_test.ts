@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest';
-import { ask } from './_ask.ts';
+import { ask } from './ask.ts';
 import { ServiceNotOwnedError, ServiceStartError, ServiceStateError } from './errors.ts';
 import { type RunningPostgres, startPostgres } from './postgres.ts';
 

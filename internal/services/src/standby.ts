@@ -9,11 +9,11 @@ import { join } from 'node:path';
 // To talk to the two servers; a dependency for that alone.
 import pg from 'pg';
 import { type Account, unprivilegedAccount } from './_account.ts';
-import { ask } from './_ask.ts';
 import { freePort } from './_free_port.ts';
 import type { Keeper } from './_keeper.ts';
 import { preparePostgres } from './_postgres_binaries.ts';
 import { openPostgresFolder, primaryConnInfo, runPostgres } from './_postgres_server.ts';
+import { ask } from './ask.ts';
 import { messageOf, ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 import type { PostgresOptions, RunningPostgres } from './postgres.ts';
 

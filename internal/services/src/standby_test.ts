@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ask } from './_ask.ts';
+import { ask } from './ask.ts';
 import { ServiceNotOwnedError, ServiceStartError } from './errors.ts';
 import { type RunningPostgres, startPostgres } from './postgres.ts';
 import { type RunningStandby, startStandby } from './standby.ts';

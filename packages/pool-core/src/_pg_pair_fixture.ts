@@ -1,6 +1,7 @@
 /**
  * A primary and its standby that change places, and pools of both.
  */
+import { ask } from '@fynlo/services/ask';
 import { type RunningPostgres, startPostgres } from '@fynlo/services/postgres';
 import { startStandby } from '@fynlo/services/standby';
 import pg from 'pg';
@@ -31,7 +32,7 @@ export class PgPair implements AsyncDisposable {
   static async start(): Promise<PgPair> {
     const one = await startPostgres({ external: false, replication: true, auth: 'trust' });
     const pair = new PgPair(one, await startStandby({ of: one }));
-    await ask(one, 'create table ledger (id serial primary key, note text)');
+    await ask(one.url, 'create table ledger (id serial primary key, note text)');
     return pair;
   }
 
@@ -63,7 +64,7 @@ export class PgPair implements AsyncDisposable {
 
   /** Makes the standby a primary, once the other is down. It is called the standby until {@link changePlaces}. */
   async promote(): Promise<void> {
-    await ask(this.#standby, 'select pg_promote(true, 60)');
+    await ask(this.#standby.url, 'select pg_promote(true, 60)');
   }
 
   /** What was the primary comes back as the standby of the one that was promoted. */
@@ -82,8 +83,8 @@ export class PgPair implements AsyncDisposable {
 
   /** The primary stays up and takes no writes. */
   async fence(): Promise<void> {
-    await ask(this.#primary, 'alter system set default_transaction_read_only = on');
-    await ask(this.#primary, 'select pg_reload_conf()');
+    await ask(this.#primary.url, 'alter system set default_transaction_read_only = on');
+    await ask(this.#primary.url, 'select pg_reload_conf()');
   }
 
   async unfence(): Promise<void> {
@@ -96,10 +97,10 @@ export class PgPair implements AsyncDisposable {
   }
 
   async caughtUp(): Promise<void> {
-    const written = await ask(this.#primary, 'select pg_current_wal_flush_lsn()');
+    const written = await ask<string>(this.#primary.url, 'select pg_current_wal_flush_lsn()');
     const reached = `select pg_last_wal_replay_lsn() >= '${written}'`;
     await until('the standby has caught up', async () =>
-      Boolean(await ask(this.#standby, reached).catch(() => false)),
+      Boolean(await ask<unknown>(this.#standby.url, reached).catch(() => false)),
     );
   }
 
@@ -118,19 +119,6 @@ export function pairForFile(started: (pair: PgPair) => void): void {
   });
   afterEach(() => pair?.endPools());
   afterAll(() => pair?.[Symbol.asyncDispose]());
-}
-
-/** The first value of the first row, on a connection of its own. */
-export async function ask(server: RunningPostgres, statement: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString: server.url });
-  client.on('error', () => undefined);
-  await client.connect();
-  try {
-    const { rows } = await client.query({ text: statement, rowMode: 'array' });
-    return rows[0]?.[0];
-  } finally {
-    await client.end();
-  }
 }
 
 /** Of the server that the pool asks now. */

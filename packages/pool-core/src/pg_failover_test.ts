@@ -1,11 +1,12 @@
 /** Writes and transactions while the primary goes away, or takes no writes any more, on real servers. */
 import { EventEmitter, once } from 'node:events';
+import { ask } from '@fynlo/services/ask';
 import { startFaultProxy } from '@fynlo/services/fault-proxy';
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { caught, delay, until } from './_pg_conformance.ts';
 import { NOTHING_IS_SLOW } from './_pg_lanes_fixture.ts';
-import { ask, changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
+import { changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
 import { ConnectionLostError } from './errors.ts';
 import { NoSuitableHostError } from './pg_errors.ts';
 
@@ -227,7 +228,12 @@ test('F34 of transactions that a switchover ends, maybeExecuted is true of the o
     proxy.set('blackhole-to-client', { fresh: false });
     gates.emit('commit');
     await until('it is committed', async () =>
-      Boolean(await ask(pair.primary, `select 1 from ledger where note = '${mark} committing'`)),
+      Boolean(
+        await ask<unknown>(
+          pair.primary.url,
+          `select 1 from ledger where note = '${mark} committing'`,
+        ),
+      ),
     );
     await pair.primary.shutdown('fast');
     proxy.cutAll('reset');

@@ -1,8 +1,9 @@
+import { ask } from '@fynlo/services/ask';
 /** Reads from a standby that is behind its primary, on real servers. */
 import type pg from 'pg';
 import { describe, expect, test } from 'vitest';
 import { caught, delay, until } from './_pg_conformance.ts';
-import { ask, changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
+import { changesOf, type PgPair, pairForFile, portOf } from './_pg_pair_fixture.ts';
 import { ReplicaBehindError } from './pg_errors.ts';
 
 let pair: PgPair;
@@ -13,11 +14,11 @@ pairForFile((started) => {
 describe('F33 replica lag', () => {
   const pause = async (): Promise<void> => {
     await pair.caughtUp();
-    await ask(pair.standby, 'select pg_wal_replay_pause()');
-    await ask(pair.primary, `insert into ledger (note) values ('late')`);
+    await ask(pair.standby.url, 'select pg_wal_replay_pause()');
+    await ask(pair.primary.url, `insert into ledger (note) values ('late')`);
   };
   const resume = async (): Promise<void> => {
-    await ask(pair.standby, 'select pg_wal_replay_resume()');
+    await ask(pair.standby.url, 'select pg_wal_replay_resume()');
     await pair.caughtUp();
   };
 
@@ -68,7 +69,7 @@ describe('F33 replica lag', () => {
     const reader = pair.make({ targetSessionAttrs: 'standby' });
     const mark = `mine ${Date.now()}`;
     await pair.caughtUp();
-    await ask(pair.standby, 'select pg_wal_replay_pause()');
+    await ask(pair.standby.url, 'select pg_wal_replay_pause()');
     let minLsn: string;
     let waiting: Promise<pg.QueryResult>;
     try {
