@@ -8,7 +8,7 @@ import { explainLanes } from './_explain_lanes.ts';
 import type { LaneStats } from './_lane_stats.ts';
 import { checkDuration } from './_option_checks.ts';
 import { requestCancel } from './_pg_cancel.ts';
-import { isConnectTraced, RELEASE, traceConnect } from './_pg_channels.ts';
+import { isConnectTraced, traceConnect } from './_pg_channels.ts';
 import {
   CallbackWaiter,
   type ConnectCallback,
@@ -20,6 +20,7 @@ import {
   type Resolve,
   resolveNextTick,
 } from './_pg_checkout.ts';
+import { tellAcquired, tellReleased } from './_pg_checkout_events.ts';
 import { PgClientFactory } from './_pg_client_factory.ts';
 import { activeQueryOf, insideOf } from './_pg_client_inside.ts';
 import { recordOf } from './_pg_client_record.ts';
@@ -46,7 +47,6 @@ import { clientsToWatch } from './_pg_watched_clients.ts';
 import { refuseSignal } from './_refuse_signal.ts';
 import { rejectedFromCaller } from './_rejected_from_caller.ts';
 import { writePositionOf } from './_replica_position.ts';
-import { throwLater } from './_throw_later.ts';
 import { systemClock } from './clock.ts';
 import type {
   ConnectionInfo,
@@ -243,20 +243,9 @@ export class Pool
       standsIn: settings.leases,
       acquired: (client) => {
         silence?.watch();
-        try {
-          this.emit('acquire', client as pg.PoolClient);
-        } catch (thrown) {
-          throwLater(thrown);
-        }
+        tellAcquired(this, client);
       },
-      released: (client, error) => {
-        if (RELEASE.hasSubscribers) RELEASE.publish({ client, error });
-        try {
-          this.emit('release', error as Error, client as pg.PoolClient);
-        } catch (thrown) {
-          throwLater(thrown);
-        }
-      },
+      released: (client, error) => tellReleased(this, client, error),
       returned: () => this.#idle?.watch(),
       nearlyConnected: () => this.#factory.nearlyConnected,
       answered: () => this.#drain.answered(),
