@@ -4,6 +4,7 @@
  * @module
  */
 import { type Channel, channel } from 'node:diagnostics_channel';
+import type { Entry } from './_entry.ts';
 import type { AcquiredEvent, PoolObserver } from './contract.ts';
 import { InvalidOptionError } from './errors.ts';
 
@@ -27,6 +28,9 @@ const CHANNELS: Readonly<Record<Fact, Channel>> = {
 };
 const FACTS = Object.keys(CHANNELS) as readonly Fact[];
 const { acquiring: ACQUIRING, acquired: ACQUIRED, released: RELEASED } = CHANNELS;
+
+/** What is told of a connection that was lent. */
+type Lent = Pick<Entry<unknown>, 'leaseId' | 'id' | 'label'>;
 
 /** The observers of one pool. */
 export class Observers {
@@ -80,7 +84,18 @@ export class Observers {
     return this.#hearAcquiring || ACQUIRING.hasSubscribers;
   }
 
-  acquired(event: AcquiredEvent, lease: object | undefined): void {
+  /** An acquire begins, called for by `entry`. */
+  acquiring(
+    leaseId: number,
+    label: string | undefined,
+    entry: (...args: never[]) => unknown,
+  ): void {
+    this.tell('acquiring', label === undefined ? { leaseId, entry } : { leaseId, entry, label });
+  }
+
+  /** `lease` is for those who track leases. */
+  acquired({ leaseId, id, label }: Lent, waitedMs: number, lease: object | undefined): void {
+    const event = acquiredEvent(leaseId, id, waitedMs, label);
     let withLease: AcquiredEvent | undefined;
     for (const observer of this.#observers) {
       if (observer.acquired === undefined) continue;
@@ -92,6 +107,12 @@ export class Observers {
       this.#call('acquired', observer, told);
     }
     if (ACQUIRED.hasSubscribers) ACQUIRED.publish({ pool: this.#name, ...event });
+  }
+
+  /** An acquire ended without a connection; `leaseId` 0: none was allotted. */
+  rejected(error: Error, waitedMs: number, leaseId: number): void {
+    const code = 'code' in error ? String(error.code) : error.name;
+    this.tell('rejected', leaseId === 0 ? { code, waitedMs } : { code, waitedMs, leaseId });
   }
 
   tell<F extends Exclude<Fact, 'acquired'>>(fact: F, event: EventOf<F>): void {
@@ -131,6 +152,17 @@ export class Observers {
       'FynloPoolWarning',
     );
   }
+}
+
+function acquiredEvent(
+  leaseId: number,
+  connectionId: number,
+  waitedMs: number,
+  label: string | undefined,
+): AcquiredEvent {
+  return label === undefined
+    ? { leaseId, connectionId, waitedMs }
+    : { leaseId, connectionId, waitedMs, label };
 }
 
 /** Spelled out: a spread costs more than all else that is done for the event. */

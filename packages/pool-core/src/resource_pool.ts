@@ -231,23 +231,13 @@ export class ResourcePool<C> {
   beginAcquire(label: string | undefined, entry: (...args: never[]) => unknown): number {
     if (!this.observers.hearAcquiring) return 0;
     const leaseId = ++this.#lastLeaseId;
-    this.observers.tell(
-      'acquiring',
-      label === undefined ? { leaseId, entry } : { leaseId, entry, label },
-    );
+    this.observers.acquiring(leaseId, label, entry);
     return leaseId;
   }
 
   /** Tells observers of an entry got from {@link tryAcquire}. Free while nobody listens. */
   announce(entry: Entry<C>, waitedMs: number, lease?: object): void {
-    if (!this.observers.hearsLeases) return;
-    const { leaseId, id: connectionId, label } = entry;
-    this.observers.acquired(
-      label === undefined
-        ? { leaseId, connectionId, waitedMs }
-        : { leaseId, connectionId, waitedMs, label },
-      lease,
-    );
+    if (this.observers.hearsLeases) this.observers.acquired(entry, waitedMs, lease);
   }
 
   /**
@@ -288,7 +278,7 @@ export class ResourcePool<C> {
     if (!waiter.queued) return false;
     this.#waiters.remove(waiter);
     this.meter.acquireAborts++;
-    this.#tellRejected(error, this.clock.now() - waiter.since, waiter.leaseId);
+    this.observers.rejected(error, this.clock.now() - waiter.since, waiter.leaseId);
     waiter.refused(error);
     return true;
   }
@@ -618,16 +608,8 @@ export class ResourcePool<C> {
 
   #reject(waiter: Waiter<C>, error: Error, waitedMs: number): void {
     this.meter.acquireRejections++;
-    this.#tellRejected(error, waitedMs, waiter.leaseId);
+    this.observers.rejected(error, waitedMs, waiter.leaseId);
     waiter.refused(error);
-  }
-
-  #tellRejected(error: Error, waitedMs: number, leaseId: number): void {
-    const code = 'code' in error ? String(error.code) : error.name;
-    this.observers.tell(
-      'rejected',
-      leaseId === 0 ? { code, waitedMs } : { code, waitedMs, leaseId },
-    );
   }
 
   /** A waiter's time is up. */
@@ -637,7 +619,7 @@ export class ResourcePool<C> {
     this.#waiters.remove(waiter);
     this.meter.acquireTimeouts++;
     this.#sites.alert(now);
-    this.#tellRejected(error, now - waiter.since, waiter.leaseId);
+    this.observers.rejected(error, now - waiter.since, waiter.leaseId);
     waiter.refused(error);
   }
 
