@@ -106,7 +106,9 @@ describe('readOptions()', () => {
   });
 
   it('documents each constant of tuning: the reason, and the default that is in force', () => {
-    const source = readFileSync(new URL('tuning_options.ts', import.meta.url), 'utf8');
+    const source = ['tuning_options.ts', '_ceiling_tuning.ts']
+      .map((file) => readFileSync(new URL(file, import.meta.url), 'utf8'))
+      .join('\n');
     const documented = source.matchAll(
       /\/\*\*((?:(?!\*\/).)*?)\* @default (\S+)\s+\*\/\s+readonly (\w+): number;/gs,
     );
